@@ -1,0 +1,38 @@
+"""Who hears about what: the whole choreography on one page.
+
+A fact leaves one job for each kind named here, in its own transaction. Kinds are task names; no app
+imports one above it to be heard by it.
+
+    trade, collateral, penalty  ->  re-margin the account
+    price set sealed            ->  settle expiries  ->  re-margin everybody
+    withdrawal requested        ->  margin tests it and has it settled or refused
+    run completed               ->  decide the calls of whoever is short or was called
+    clock advanced              ->  sweep due calls, start periodic and nightly runs, watch cases
+    call breached               ->  open a case, and walk it step by step
+"""
+
+EVENT_ROUTES: dict[str, tuple[str, ...]] = {
+    "clearing.price-set-sealed.v1": ("clearing.settle_expiries",),
+    "clearing.expiries-settled.v1": ("margin.remargin_all",),
+    "clearing.clock-advanced.v1": (
+        "margin.sweep_calls",
+        "margin.schedule_runs",
+        "liquidation.watch_cases",
+    ),
+    "clearing.trade-novated.v1": ("margin.remargin_account",),
+    "clearing.collateral-deposited.v1": ("margin.remargin_account",),
+    "clearing.withdrawal-requested.v1": ("margin.test_withdrawal",),
+    "clearing.withdrawal-settled.v1": ("margin.remargin_account",),
+    "clearing.withdrawal-refused.v1": ("margin.remargin_account",),
+    "clearing.penalty-charged.v1": ("margin.remargin_account",),
+    "margin.run-completed.v1": ("margin.decide_calls",),
+    "margin.call-breached.v1": ("liquidation.open_case",),
+    "liquidation.case-opened.v1": ("liquidation.walk_case",),
+    "liquidation.case-frozen.v1": ("liquidation.walk_case",),
+    "liquidation.plan-made.v1": ("liquidation.walk_case",),
+    "liquidation.plan-voided.v1": ("liquidation.walk_case",),
+    "liquidation.case-resumed.v1": ("liquidation.walk_case",),
+    "liquidation.step-executed.v1": ("liquidation.walk_case",),
+    "liquidation.case-reassessed.v1": ("liquidation.walk_case",),
+    "liquidation.case-restored.v1": ("liquidation.walk_case",),
+}
