@@ -1,0 +1,1 @@
+"""Who: the rules, as plain Python."""

@@ -1,0 +1,58 @@
+"""API credentials: shown once, kept as a hash, bound to one member or one venue."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from clearing.domain.errors import Refusal
+
+PREFIX = "clr"
+
+
+class CredentialNotValid(Refusal):
+    code = "credential-not-valid"
+    says = "The credential is unknown, revoked or expired."
+    remedy = "Send `Authorization: Bearer clr_...` with a live key."
+
+
+class OutOfScope(Refusal):
+    code = "out-of-scope"
+    says = "This credential is for something else."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a caller may touch. One of the three is set."""
+
+    credential_id: str
+    member_id: str | None = None
+    venue: str | None = None
+    sees_everything: bool = False
+
+
+def spelled(*, credential_id: str, secret: str) -> str:
+    return f"{PREFIX}_{credential_id}_{secret}"
+
+
+def parts(key: str) -> tuple[str, str]:
+    """(credential id, secret). Raises CredentialNotValid."""
+    pieces = key.split("_")
+    if len(pieces) != 3 or pieces[0] != PREFIX or not all(pieces):
+        raise CredentialNotValid
+    return pieces[1], pieces[2]
+
+
+def hashed(secret: str) -> str:
+    """Secrets are 256 random bits, so a plain hash is as good as a slow one."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def matches(secret: str, *, stored: str) -> bool:
+    return hmac.compare_digest(hashed(secret), stored)
+
+
+def live(*, expires_at: datetime | None, revoked: bool, now: datetime) -> bool:
+    return not revoked and (expires_at is None or now < expires_at)

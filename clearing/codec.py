@@ -1,0 +1,39 @@
+"""Fact <-> text; old versions are upgraded on read; the catalogue of all published facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+
+# Old fact name -> (new fact name, pure function on the decoded fields). None so far.
+UPGRADES: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+
+
+@cache
+def catalogue() -> dict[str, type]:
+    """Every fact any app publishes, by name; apps name their event modules in settings."""
+    found: dict[str, type] = {}
+    for module in settings.SURETY_FACTS:
+        for fact in import_module(module).FACTS:
+            assert fact.NAME not in found, f"{fact.NAME} is published twice"
+            found[fact.NAME] = fact
+    return found
+
+
+def encode(fact: Any) -> str:
+    """Canonical: sorted keys, no spaces, so that the hash depends on the content alone."""
+    return json.dumps(asdict(fact), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def decode(name: str, payload: str) -> Any:
+    fields = json.loads(payload)
+    while name in UPGRADES:
+        name, upgrade = UPGRADES[name]
+        fields = upgrade(fields)
+    return catalogue()[name](**fields)

@@ -1,0 +1,284 @@
+"""One account: replay, evolve, and what it may do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import reduce
+from types import MappingProxyType
+from typing import Any
+
+from clearing.domain import amounts, entries
+from clearing.domain.errors import Refusal
+from clearing.domain.events import (
+    AccountClosed,
+    AccountFact,
+    AccountOpened,
+    AccountReinstated,
+    AccountSuspended,
+    CollateralDeposited,
+    ContractSettled,
+    PenaltyCharged,
+    TradeNovated,
+    WithdrawalRefused,
+    WithdrawalRequested,
+    WithdrawalSettled,
+)
+from clearing.domain.instrument import Instrument, Kind
+from clearing.domain.trade import Leg, leg_value
+
+
+class Standing(StrEnum):
+    UNOPENED = "unopened"
+    OPEN = "open"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class AccountNotOpen(Refusal):
+    code = "account-not-open"
+    says = "The account may not take on risk or release collateral now."
+
+
+class AccountAlreadyOpen(Refusal):
+    code = "account-already-open"
+    says = "An account of that name was opened before."
+
+
+class BalanceTooSmall(Refusal):
+    code = "balance-too-small"
+    says = "The account does not have that much free."
+    remedy = "Withdraw no more than the free balance."
+
+
+class WithdrawalUnknown(Refusal):
+    code = "withdrawal-unknown"
+    says = "No such withdrawal is waiting."
+
+
+class AccountNotFlat(Refusal):
+    code = "account-not-flat"
+    says = "Only an account that holds nothing can be closed."
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`holdings` is asset -> amount as in entries; `waiting` is withdrawal -> (asset, amount)."""
+
+    account_id: str = ""
+    standing: Standing = Standing.UNOPENED
+    holdings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    waiting: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def lots(self, symbol: str) -> int:
+        return self.holdings.get(entries.lots(symbol), 0)
+
+    def cost(self, symbol: str) -> int:
+        return self.holdings.get(entries.cost(symbol), 0)
+
+    def cash(self, asset: str) -> int:
+        return self.holdings.get(entries.cash(asset), 0)
+
+
+def replay(facts: Iterable[AccountFact], start: Account | None = None) -> Account:
+    return reduce(evolve, facts, start or Account())
+
+
+def evolve(account: Account, fact: AccountFact) -> Account:
+    """The account after one more fact. Facts are already true, so nothing is checked."""
+    account = replace(account, holdings=_held_after(account, fact))
+    match fact:
+        case AccountOpened():
+            return replace(account, account_id=fact.account_id, standing=Standing.OPEN)
+        case AccountSuspended():
+            return replace(account, standing=Standing.SUSPENDED)
+        case AccountReinstated():
+            return replace(account, standing=Standing.OPEN)
+        case AccountClosed():
+            return replace(account, standing=Standing.CLOSED)
+        case WithdrawalRequested():
+            return replace(
+                account, waiting={**account.waiting, fact.withdrawal_id: (fact.asset, fact.amount)}
+            )
+        case WithdrawalSettled() | WithdrawalRefused():
+            left = {key: row for key, row in account.waiting.items() if key != fact.withdrawal_id}
+            return replace(account, waiting=left)
+        case TradeNovated() | CollateralDeposited() | ContractSettled() | PenaltyCharged():
+            return account
+
+
+def _held_after(account: Account, fact: Any) -> dict[str, int]:
+    held = dict(account.holdings)
+    for entry in entries.effects(fact):
+        if entry.account == fact.account_id:
+            held[entry.asset] = held.get(entry.asset, 0) + entry.amount
+    return {asset: amount for asset, amount in held.items() if amount}
+
+
+def open_account(
+    account: Account, *, account_id: str, member_id: str, kind: str, title: str
+) -> AccountOpened:
+    if account.standing is not Standing.UNOPENED:
+        raise AccountAlreadyOpen(field="account_id", account=account_id)
+    return AccountOpened(account_id=account_id, member_id=member_id, kind=kind, title=title)
+
+
+def suspend(account: Account, *, reason: str) -> AccountSuspended | None:
+    """None when it is suspended already."""
+    if account.standing is Standing.SUSPENDED:
+        return None
+    _must_be(account, Standing.OPEN)
+    return AccountSuspended(account_id=account.account_id, reason=reason)
+
+
+def reinstate(account: Account, *, reason: str) -> AccountReinstated | None:
+    """None when it is open already."""
+    if account.standing is Standing.OPEN:
+        return None
+    _must_be(account, Standing.SUSPENDED)
+    return AccountReinstated(account_id=account.account_id, reason=reason)
+
+
+def close(account: Account, *, reason: str) -> AccountClosed:
+    _must_be(account, Standing.OPEN)
+    if account.holdings or account.waiting:
+        raise AccountNotFlat(field="account_id", account=account.account_id)
+    return AccountClosed(account_id=account.account_id, reason=reason)
+
+
+def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
+    """Open accounts take on risk; suspended ones may only shed it. Raises AccountNotOpen."""
+    held = account.lots(it.symbol)
+    if account.standing is not Standing.OPEN:
+        sheds = account.standing is Standing.SUSPENDED and shrinks(held=held, by=leg.lots)
+        if not sheds:
+            raise AccountNotOpen(field=leg.side, account=leg.account_id, standing=account.standing)
+    value = leg_value(it, lots=leg.lots, ticks=leg.price_ticks)
+    cost, paid = (0, -value)
+    if it.carried_at_cost:
+        cost, paid = _carried(held=held, cost=account.cost(it.symbol), lots=leg.lots, value=value)
+    spot = it.kind is Kind.SPOT
+    delivered = amounts.exact(it.lot_size * leg.lots, scale=it.underlying_scale) if spot else 0
+    return TradeNovated(
+        account_id=leg.account_id,
+        trade_id=leg.trade_id,
+        venue=leg.venue,
+        symbol=it.symbol,
+        lots=leg.lots,
+        price_ticks=leg.price_ticks,
+        settlement=it.settlement,
+        cash=amounts.fitting(paid),
+        cost=amounts.fitting(cost),
+        underlying=it.underlying if spot else "",
+        delivered=delivered,
+    )
+
+
+def shrinks(*, held: int, by: int) -> bool:
+    """True when the holding gets smaller without changing side."""
+    left = held + by
+    return abs(left) < abs(held) and left * held >= 0
+
+
+def _carried(*, held: int, cost: int, lots: int, value: int) -> tuple[int, int]:
+    """Change of cost and of cash when a position carried at cost trades `lots` for `value`.
+
+    Growing adds to the cost. Shrinking releases the cost of the part that leaves, pro rata, and
+    pays its gain or loss in cash; so cash - cost always changes by exactly -value, and a flat
+    position has no cost left.
+    """
+    if held * lots >= 0:
+        return value, 0
+    leaving = min(abs(lots), abs(held))
+    released = _pro_rata(cost, part=leaving, whole=abs(held))
+    value_leaving = _pro_rata(value, part=leaving, whole=abs(lots))
+    return (value - value_leaving) - released, -value_leaving - released
+
+
+def _pro_rata(amount: int, *, part: int, whole: int) -> int:
+    """Toward zero; exact for the whole."""
+    share = abs(amount) * part // whole
+    return share if amount >= 0 else -share
+
+
+def deposit(account: Account, *, deposit_id: str, asset: str, amount: int) -> CollateralDeposited:
+    """Taken from open and from suspended accounts: paying in is how trouble ends."""
+    if account.standing not in (Standing.OPEN, Standing.SUSPENDED):
+        raise AccountNotOpen(field="account", account=account.account_id, standing=account.standing)
+    return CollateralDeposited(
+        account_id=account.account_id,
+        deposit_id=deposit_id,
+        asset=asset,
+        amount=amounts.positive(amounts.fitting(amount), field="amount"),
+    )
+
+
+def request_withdrawal(
+    account: Account, *, withdrawal_id: str, asset: str, amount: int
+) -> WithdrawalRequested:
+    """Raises AccountNotOpen, BalanceTooSmall, AmountOutOfRange."""
+    _must_be(account, Standing.OPEN)
+    amounts.positive(amounts.fitting(amount), field="amount")
+    if account.cash(asset) < amount:
+        raise BalanceTooSmall(field="amount", asset=asset, free=account.cash(asset), asked=amount)
+    return WithdrawalRequested(
+        account_id=account.account_id, withdrawal_id=withdrawal_id, asset=asset, amount=amount
+    )
+
+
+def settle_withdrawal(account: Account, *, withdrawal_id: str) -> WithdrawalSettled:
+    asset, amount = _waiting(account, withdrawal_id)
+    return WithdrawalSettled(
+        account_id=account.account_id, withdrawal_id=withdrawal_id, asset=asset, amount=amount
+    )
+
+
+def refuse_withdrawal(
+    account: Account, *, withdrawal_id: str, code: str, reason: str
+) -> WithdrawalRefused:
+    asset, amount = _waiting(account, withdrawal_id)
+    return WithdrawalRefused(
+        account_id=account.account_id,
+        withdrawal_id=withdrawal_id,
+        asset=asset,
+        amount=amount,
+        code=code,
+        reason=reason,
+    )
+
+
+def settle_contract(
+    account: Account, it: Instrument, *, payout: int, price_set: str
+) -> ContractSettled:
+    """`payout` is what one long lot receives, in minor units."""
+    lots, cost = account.lots(it.symbol), account.cost(it.symbol)
+    return ContractSettled(
+        account_id=account.account_id,
+        symbol=it.symbol,
+        settlement=it.settlement,
+        lots=lots,
+        cost=cost,
+        cash=amounts.fitting(lots * payout - cost),
+        price_set=price_set,
+    )
+
+
+def charge_penalty(account: Account, *, asset: str, amount: int, reason: str) -> PenaltyCharged:
+    return PenaltyCharged(
+        account_id=account.account_id,
+        asset=asset,
+        amount=amounts.positive(amounts.fitting(amount), field="amount"),
+        reason=reason,
+    )
+
+
+def _waiting(account: Account, withdrawal_id: str) -> tuple[str, int]:
+    if withdrawal_id not in account.waiting:
+        raise WithdrawalUnknown(field="withdrawal_id", withdrawal=withdrawal_id)
+    return account.waiting[withdrawal_id]
+
+
+def _must_be(account: Account, standing: Standing) -> None:
+    if account.standing is not standing:
+        raise AccountNotOpen(field="account", account=account.account_id, standing=account.standing)

@@ -1,0 +1,211 @@
+"""What can be traded: kinds, ticks, lots, expiry and payoff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, localcontext
+from enum import StrEnum
+
+from clearing.domain import amounts, clock
+from clearing.domain.errors import Refusal
+
+MOST_LOTS = 1_000_000_000  # in one trade
+
+
+class Kind(StrEnum):
+    SPOT = "spot"  # an exchange of two assets at once
+    FUTURE = "future"
+    PERPETUAL = "perpetual"
+    OPTION = "option"  # European, settled in cash
+
+
+class Payoff(StrEnum):
+    LINEAR = "linear"  # paid in the currency the price is in
+    INVERSE = "inverse"  # paid in the underlying coin
+
+
+class Status(StrEnum):
+    LISTED = "listed"
+    HALTED = "halted"
+    EXPIRED = "expired"
+
+
+class TermsNotValid(Refusal):
+    code = "terms-not-valid"
+    says = "These terms do not make an instrument."
+
+
+class InstrumentUnknown(Refusal):
+    code = "instrument-unknown"
+    says = "No such instrument is listed."
+    remedy = "List it first, or check the symbol."
+
+
+class InstrumentNotTrading(Refusal):
+    code = "instrument-not-trading"
+    says = "The instrument does not trade now."
+
+
+class PriceOffTick(Refusal):
+    code = "price-off-tick"
+    says = "The price is not a whole number of ticks."
+    remedy = "Use a multiple of the tick."
+
+
+class PriceNotPositive(Refusal):
+    code = "price-not-positive"
+    says = "The price must be above zero; only an option may trade at zero."
+
+
+class LotsOutOfRange(Refusal):
+    code = "lots-out-of-range"
+    says = "The quantity must be at least one lot and no more than the limit."
+
+
+class QuantityOffLot(Refusal):
+    code = "quantity-off-lot"
+    says = "The quantity is not a whole number of lots."
+    remedy = "Use a multiple of the lot size."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """Resolved terms.
+
+    lot_size   units of the underlying in one lot; for inverse futures and perpetuals, money in one
+    tick_size  smallest step of the quoted price
+    settlement the asset it pays in; scale is that asset's digits
+    quote      the asset its strike and index are in
+    """
+
+    symbol: str
+    kind: Kind
+    payoff: Payoff
+    underlying: str
+    quote: str
+    settlement: str
+    scale: int
+    underlying_scale: int
+    lot_size: Decimal
+    tick_size: Decimal
+    expiry_at: datetime | None = None
+    strike: Decimal | None = None
+    is_call: bool | None = None
+    status: Status = Status.LISTED
+
+    @property
+    def priced_in_coin(self) -> bool:
+        """Coin-settled options are quoted in coin; everything else in money."""
+        return self.kind is Kind.OPTION and self.payoff is Payoff.INVERSE
+
+    @property
+    def tick_value(self) -> int:
+        """Minor units of the settlement asset that one lot gains when the price rises one tick."""
+        return amounts.exact(self.tick_size * self.lot_size, scale=self.scale, field="tick_size")
+
+    @property
+    def carried_at_cost(self) -> bool:
+        return self.kind in (Kind.FUTURE, Kind.PERPETUAL)
+
+
+def check_terms(it: Instrument) -> None:
+    """Raises TermsNotValid naming the first field that is wrong."""
+    _require(bool(it.symbol) and len(it.symbol) <= 40 and it.symbol.isascii(), "symbol", it.symbol)
+    _require(it.lot_size > 0, "lot_size", it.lot_size)
+    _require(it.tick_size > 0, "tick_size", it.tick_size)
+    dated = it.kind in (Kind.FUTURE, Kind.OPTION)
+    _require((it.expiry_at is not None) == dated, "expiry_at", it.expiry_at)
+    _require(
+        (it.strike is not None and it.strike > 0) == (it.kind is Kind.OPTION), "strike", it.strike
+    )
+    _require((it.is_call is not None) == (it.kind is Kind.OPTION), "is_call", it.is_call)
+    expected = it.underlying if it.payoff is Payoff.INVERSE else it.quote
+    _require(it.settlement == expected, "settlement", it.settlement)
+    _require(not (it.kind is Kind.SPOT and it.payoff is Payoff.INVERSE), "payoff", it.payoff)
+    if not (it.carried_at_cost and it.payoff is Payoff.INVERSE):
+        it.tick_value  # noqa: B018 - refuses a tick that the settlement asset cannot pay exactly
+    if it.kind is Kind.SPOT:
+        amounts.exact(it.lot_size, scale=it.underlying_scale, field="lot_size")
+
+
+def _require(holds: bool, field: str, got: object) -> None:
+    if not holds:
+        raise TermsNotValid(field=field, got=got)
+
+
+def check_trading(it: Instrument, *, at: datetime) -> None:
+    """Raises InstrumentNotTrading when halted, or at and after expiry."""
+    if it.status is not Status.LISTED:
+        raise InstrumentNotTrading(field="symbol", symbol=it.symbol, status=it.status)
+    if it.expiry_at is not None and at >= it.expiry_at:
+        raise InstrumentNotTrading(
+            field="symbol", symbol=it.symbol, status="expired", expiry=clock.text(it.expiry_at)
+        )
+
+
+def lots_of(it: Instrument, quantity: Decimal) -> int:
+    """Whole lots in a quantity. Raises QuantityOffLot, LotsOutOfRange."""
+    with localcontext(prec=60):
+        lots = quantity / it.lot_size
+        if lots != lots.to_integral_value():
+            raise QuantityOffLot(field="quantity", got=quantity, lot_size=it.lot_size)
+    return check_lots(int(lots))
+
+
+def check_lots(lots: int) -> int:
+    if not 1 <= lots <= MOST_LOTS:
+        raise LotsOutOfRange(field="quantity", lots=lots, limit=MOST_LOTS)
+    return lots
+
+
+def ticks_of(it: Instrument, price: Decimal) -> int:
+    """Whole ticks in a price. Raises PriceOffTick, PriceNotPositive."""
+    with localcontext(prec=60):
+        ticks = price / it.tick_size
+        if ticks != ticks.to_integral_value():
+            raise PriceOffTick(field="price", got=price, tick=it.tick_size)
+    return check_ticks(it, int(ticks))
+
+
+def check_ticks(it: Instrument, ticks: int) -> int:
+    lowest = 0 if it.kind is Kind.OPTION else 1
+    if ticks < lowest:
+        raise PriceNotPositive(field="price", got=ticks * it.tick_size)
+    return ticks
+
+
+def nearest_ticks(it: Instrument, price: Decimal) -> int:
+    """A sealed price carries more digits than a trade may: the nearest tick, at least the lowest."""
+    lowest = 0 if it.kind is Kind.OPTION else 1
+    return max(lowest, amounts.settled(price / it.tick_size, scale=0))
+
+
+def price_of(it: Instrument, ticks: int) -> Decimal:
+    return ticks * it.tick_size
+
+
+def lot_value(it: Instrument, price: Decimal) -> int:
+    """Minor units of the settlement asset that one lot is worth at a price of the instrument.
+
+    For inverse futures and perpetuals it is negative (minus money over price, in coin), so that a
+    rising price is a gain for the long side there as everywhere.
+    """
+    if it.carried_at_cost and it.payoff is Payoff.INVERSE:
+        with localcontext(prec=60):
+            return amounts.settled(-it.lot_size / price, scale=it.scale)
+    return amounts.settled(price * it.lot_size, scale=it.scale)
+
+
+def payout(it: Instrument, index: Decimal) -> int:
+    """Minor units that one long lot of a dated instrument receives at expiry, before its cost."""
+    assert it.expiry_at is not None
+    if it.kind is Kind.FUTURE:
+        return lot_value(it, index)
+    assert it.strike is not None
+    gain = index - it.strike if it.is_call else it.strike - index
+    gain = max(gain, Decimal(0)) * it.lot_size
+    with localcontext(prec=60):
+        return amounts.settled(
+            gain / index if it.payoff is Payoff.INVERSE else gain, scale=it.scale
+        )

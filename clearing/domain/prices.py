@@ -1,0 +1,154 @@
+"""What a sealed price set is: checked, complete in itself, and named by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from clearing.domain import amounts, clock
+from clearing.domain.errors import Refusal
+from clearing.domain.instrument import Instrument, Kind
+
+MOST_QUOTES = 20_000
+
+
+class PriceRefused(Refusal):
+    code = "price-refused"
+    says = "This price cannot be sealed."
+
+
+class PriceMissing(Refusal):
+    code = "price-missing"
+    says = "The latest sealed set has no price for this."
+    remedy = "Seal a set that quotes it."
+
+
+class PriceStale(Refusal):
+    code = "price-stale"
+    says = "The latest sealed prices are too old to decide on."
+    remedy = "Seal a fresh set."
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """mark in the instrument's own quotation; vol as a fraction a year, options only."""
+
+    mark: str
+    vol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSet:
+    """One moment's prices, as decimal text.
+
+    indices   asset -> price in the reporting currency
+    forwards  "<underlying> <expiry>" -> forward of that expiry
+    quotes    symbol -> Quote
+    """
+
+    at: datetime
+    source: str
+    simulated: bool
+    indices: Mapping[str, str]
+    forwards: Mapping[str, str]
+    quotes: Mapping[str, Quote]
+
+    def index(self, asset: str) -> Decimal:
+        if asset not in self.indices:
+            raise PriceMissing(field="index", asset=asset, at=clock.text(self.at))
+        return Decimal(self.indices[asset])
+
+    def quote(self, symbol: str) -> Quote:
+        if symbol not in self.quotes:
+            raise PriceMissing(field="symbol", symbol=symbol, at=clock.text(self.at))
+        return self.quotes[symbol]
+
+    def forward(self, it: Instrument) -> Decimal:
+        key = forward_key(it)
+        if key not in self.forwards:
+            raise PriceMissing(field="forward", symbol=it.symbol, at=clock.text(self.at))
+        return Decimal(self.forwards[key])
+
+
+def forward_key(it: Instrument) -> str:
+    assert it.expiry_at is not None
+    return f"{it.underlying} {clock.text(it.expiry_at)}"
+
+
+def content(prices: PriceSet) -> str:
+    """Canonical JSON: the text that is hashed, stored and read back."""
+    body = {
+        "at": clock.text(prices.at),
+        "forwards": dict(prices.forwards),
+        "indices": dict(prices.indices),
+        "quotes": {symbol: [quote.mark, quote.vol] for symbol, quote in prices.quotes.items()},
+        "simulated": prices.simulated,
+        "source": prices.source,
+    }
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def read(text: str) -> PriceSet:
+    body = json.loads(text)
+    return PriceSet(
+        at=clock.parsed(body["at"]),
+        source=body["source"],
+        simulated=body["simulated"],
+        indices=body["indices"],
+        forwards=body["forwards"],
+        quotes={symbol: Quote(mark, vol) for symbol, (mark, vol) in body["quotes"].items()},
+    )
+
+
+def name_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check(prices: PriceSet, instruments: Mapping[str, Instrument]) -> None:
+    """A zero mark is right for a deep option; a zero index, forward or future is not.
+
+    Raises PriceRefused naming the symbol and what is wrong with it, PriceMissing when an option's
+    underlying or expiry has no index or forward.
+    """
+    if not prices.indices:
+        raise PriceRefused(field="indices", reason="no index")
+    if len(prices.quotes) > MOST_QUOTES:
+        raise PriceRefused(field="quotes", count=len(prices.quotes), limit=MOST_QUOTES)
+    for asset, index in prices.indices.items():
+        _above_zero(index, field="index", symbol=asset)
+    for key, forward in prices.forwards.items():
+        _above_zero(forward, field="forward", symbol=key)
+    for symbol, quote in prices.quotes.items():
+        if symbol not in instruments:
+            raise PriceRefused(field="symbol", symbol=symbol, reason="not listed")
+        check_quote(prices, instruments[symbol], quote)
+
+
+def check_quote(prices: PriceSet, it: Instrument, quote: Quote) -> None:
+    """One instrument's part of `check`."""
+    prices.index(it.underlying)
+    if it.kind is not Kind.OPTION:
+        _above_zero(quote.mark, field="mark", symbol=it.symbol)
+        return
+    if amounts.decimal(quote.mark, field="mark") < 0:
+        raise PriceRefused(field="mark", symbol=it.symbol, got=quote.mark, reason="negative")
+    if not quote.vol:
+        raise PriceRefused(field="vol", symbol=it.symbol, reason="option with no volatility")
+    _above_zero(quote.vol, field="vol", symbol=it.symbol)
+    prices.forward(it)
+
+
+def _above_zero(text: str, *, field: str, symbol: str) -> None:
+    if amounts.decimal(text, field=field) <= 0:
+        raise PriceRefused(field=field, symbol=symbol, got=text, reason="not above zero")
+
+
+def check_fresh(*, sealed_at: datetime, at: datetime, max_age_seconds: int) -> None:
+    """Raises PriceStale."""
+    age = (at - sealed_at).total_seconds()
+    if age > max_age_seconds:
+        raise PriceStale(field="price_set", age_seconds=int(age), limit_seconds=max_age_seconds)

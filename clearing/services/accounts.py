@@ -1,0 +1,49 @@
+"""What the record knows of an account's standing. Who owns it is the accounts app's business."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from clearing import selectors, store
+from clearing.domain import account
+from clearing.domain.cause import Cause
+
+
+@store.decision
+def open_account(
+    account_id: str, *, member_id: str, kind: str, title: str, at: datetime, cause: Cause
+) -> int:
+    """Raises AccountAlreadyOpen."""
+    stream = store.claim(f"account-{account_id}")
+    fact = account.open_account(
+        selectors.account(account_id),
+        account_id=account_id,
+        member_id=member_id,
+        kind=kind,
+        title=title,
+    )
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+@store.decision
+def suspend(account_id: str, *, reason: str, at: datetime, cause: Cause) -> int | None:
+    """From here on it may only shed risk. None when it is suspended already."""
+    stream = store.claim(f"account-{account_id}")
+    fact = account.suspend(selectors.account(account_id), reason=reason)
+    return store.append(stream, fact, at=at, cause=cause) if fact else None
+
+
+@store.decision
+def reinstate(account_id: str, *, reason: str, at: datetime, cause: Cause) -> int | None:
+    """None when it is open already."""
+    stream = store.claim(f"account-{account_id}")
+    fact = account.reinstate(selectors.account(account_id), reason=reason)
+    return store.append(stream, fact, at=at, cause=cause) if fact else None
+
+
+@store.decision
+def close(account_id: str, *, reason: str, at: datetime, cause: Cause) -> int:
+    """Raises AccountNotOpen, AccountNotFlat."""
+    stream = store.claim(f"account-{account_id}")
+    fact = account.close(selectors.account(account_id), reason=reason)
+    return store.append(stream, fact, at=at, cause=cause)

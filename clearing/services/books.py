@@ -1,0 +1,56 @@
+"""Books held still for a run: every account at its own version, in one statement."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from clearing import selectors, store
+from clearing.selectors import BookColumns
+
+
+@store.decision
+def freeze(book: str) -> int:
+    """Freeze all accounts under a name; return how many. Freezing a name again changes nothing.
+
+    One statement is one snapshot: an account's version and holdings belong together, because a
+    trade changes both in one transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"book:{book}"])
+        cursor.execute("SELECT count(*) FROM clearing_frozenaccount WHERE book = %s", [book])
+        (count,) = cursor.fetchone()
+        if count == 0:
+            cursor.execute(_FREEZE, {"book": book})
+            cursor.execute("SELECT count(*) FROM clearing_frozenaccount WHERE book = %s", [book])
+            (count,) = cursor.fetchone()
+    return int(count)
+
+
+@store.decision
+def hold(account_id: str) -> BookColumns:
+    """One account's book, held as it is until the caller's decision ends."""
+    store.claim(f"account-{account_id}")
+    return selectors.live_book([account_id])
+
+
+@store.decision
+def thaw(book: str) -> None:
+    """The frozen rows are a convenience: entries up to each account's sequence say the same."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM clearing_frozenholding WHERE book = %s", [book])
+        cursor.execute("DELETE FROM clearing_frozenaccount WHERE book = %s", [book])
+
+
+_FREEZE = """
+    WITH numbered AS (
+        SELECT account, version, sequence,
+               (row_number() OVER (ORDER BY account) - 1)::int AS ordinal
+        FROM clearing_accountstate WHERE kind <> 'clearinghouse'
+    ), accounts AS (
+        INSERT INTO clearing_frozenaccount (book, ordinal, account, version, sequence)
+        SELECT %(book)s, ordinal, account, version, sequence FROM numbered
+    )
+    INSERT INTO clearing_frozenholding (book, ordinal, asset, amount)
+    SELECT %(book)s, numbered.ordinal, held.asset, held.amount
+    FROM numbered JOIN clearing_holding AS held USING (account)
+"""

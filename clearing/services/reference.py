@@ -1,0 +1,129 @@
+"""What may be held and traded, and the house's own rules."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+
+from clearing import selectors, store
+from clearing.domain import amounts, clock, instrument
+from clearing.domain.cause import Cause
+from clearing.domain.errors import Refusal
+from clearing.domain.events import (
+    AssetAdmitted,
+    InstrumentHalted,
+    InstrumentListed,
+    InstrumentResumed,
+    PolicySet,
+)
+from clearing.domain.instrument import Instrument, Kind, Payoff, Status
+from clearing.domain.policy import Policy
+
+
+class TermsDiffer(Refusal):
+    code = "terms-differ"
+    says = "It exists already, on other terms."
+    remedy = "Terms never change in place: use another code."
+
+
+class StatusNotValid(Refusal):
+    code = "status-not-valid"
+    says = "The instrument is not in a state for that."
+
+
+@store.decision
+def admit_asset(asset: str, *, scale: int, title: str, at: datetime, cause: Cause) -> int | None:
+    """None when it was admitted before on the same terms. Raises TermsDiffer, TermsNotValid."""
+    stream = store.claim(f"asset-{asset}")
+    if not 0 <= scale <= amounts.DIGITS:
+        raise instrument.TermsNotValid(field="scale", got=scale)
+    known = selectors.scales().get(asset)
+    if known is not None:
+        if known != scale:
+            raise TermsDiffer(field="scale", asset=asset, known=known, got=scale)
+        return None
+    return store.append(
+        stream, AssetAdmitted(asset=asset, scale=scale, title=title), at=at, cause=cause
+    )
+
+
+@store.decision
+def list_instrument(terms: InstrumentListed, *, at: datetime, cause: Cause) -> int | None:
+    """None when it was listed before on the same terms. Raises TermsDiffer, TermsNotValid."""
+    stream = store.claim(f"instrument-{terms.symbol}")
+    resolved = resolve(terms)
+    instrument.check_terms(resolved)
+    known = selectors.instruments([terms.symbol]).get(terms.symbol)
+    if known is not None:
+        if replace_status(known) != resolved:
+            raise TermsDiffer(field="symbol", symbol=terms.symbol)
+        return None
+    return store.append(stream, terms, at=at, cause=cause)
+
+
+def resolve(terms: InstrumentListed) -> Instrument:
+    """The listed terms with their assets' digits. Raises AssetUnknown, TermsNotValid, NotANumber."""
+    try:
+        kind, payoff = Kind(terms.kind), Payoff(terms.payoff)
+    except ValueError:
+        raise instrument.TermsNotValid(field="kind", got=f"{terms.kind}/{terms.payoff}") from None
+    if terms.option_type not in ("", "call", "put"):
+        raise instrument.TermsNotValid(field="option_type", got=terms.option_type)
+    return Instrument(
+        symbol=terms.symbol,
+        kind=kind,
+        payoff=payoff,
+        underlying=terms.underlying,
+        quote=terms.quote,
+        settlement=terms.settlement,
+        scale=selectors.scale(terms.settlement),
+        underlying_scale=selectors.scale(terms.underlying),
+        lot_size=amounts.decimal(terms.lot_size, field="lot_size"),
+        tick_size=amounts.decimal(terms.tick_size, field="tick_size"),
+        expiry_at=clock.parsed(terms.expiry_at) if terms.expiry_at else None,
+        strike=amounts.decimal(terms.strike, field="strike") if terms.strike else None,
+        is_call=terms.option_type == "call" if terms.option_type else None,
+    )
+
+
+def replace_status(known: Instrument) -> Instrument:
+    """The terms without what happened since."""
+    plain = {name: getattr(known, name) for name in Instrument.__dataclass_fields__}
+    return Instrument(**{**plain, "status": Status.LISTED})
+
+
+@store.decision
+def halt(symbol: str, *, reason: str, at: datetime, cause: Cause) -> int:
+    """Nothing trades in it from here on. Raises InstrumentUnknown, StatusNotValid."""
+    stream = store.claim(f"instrument-{symbol}")
+    _must_be(symbol, Status.LISTED)
+    return store.append(stream, InstrumentHalted(symbol=symbol, reason=reason), at=at, cause=cause)
+
+
+@store.decision
+def resume(symbol: str, *, reason: str, at: datetime, cause: Cause) -> int:
+    stream = store.claim(f"instrument-{symbol}")
+    _must_be(symbol, Status.HALTED)
+    return store.append(stream, InstrumentResumed(symbol=symbol, reason=reason), at=at, cause=cause)
+
+
+def _must_be(symbol: str, status: Status) -> None:
+    known = selectors.locked_instrument(symbol)
+    if known.status is not status:
+        raise StatusNotValid(field="symbol", symbol=symbol, status=known.status)
+
+
+@store.decision
+def set_policy(policy: Policy, *, at: datetime, cause: Cause) -> int | None:
+    """None when that policy is in force already. Raises TermsNotValid."""
+    stream = store.claim("policy")
+    for field in ("price_max_age_seconds", "margin_period_seconds"):
+        if getattr(policy, field) <= 0:
+            raise instrument.TermsNotValid(field=field, got=getattr(policy, field))
+    if not Decimal(0) <= policy.penalty_rate < Decimal("0.1"):
+        raise instrument.TermsNotValid(field="penalty_rate", got=policy.penalty_rate)
+    if stream.version and selectors.policy() == policy:
+        return None
+    fields = asdict(policy) | {"penalty_rate": str(policy.penalty_rate)}
+    return store.append(stream, PolicySet(**fields), at=at, cause=cause)
