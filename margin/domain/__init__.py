@@ -1,0 +1,1 @@
+"""Margin calls, run identities and levels: the rules, as plain Python with integers."""

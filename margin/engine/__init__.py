@@ -1,0 +1,1 @@
+"""How much: positions and a market in, requirement out. Arrays only; knows no event or database."""

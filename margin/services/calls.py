@@ -1,0 +1,116 @@
+"""Issuing, sweeping, acknowledging and concluding margin calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from accounts.services import register
+from clearing import selectors as record
+from clearing import store
+from clearing.domain.cause import Cause
+from clearing.services import jobs, timekeeping
+from margin import selectors
+from margin.domain import calls, events
+from margin.domain.calls import Calls, Levels
+from margin.domain.events import CallFact
+from margin.services import runs
+
+
+def decide_run(sequence: int, *, cause: Cause) -> int:
+    """What a completed run means for each of its accounts that is short or called; how many."""
+    fact = record.recorded(sequence).fact
+    accounts = selectors.to_decide(fact.run_id)
+    for account_id in accounts:
+        decide(account_id, run_id=fact.run_id, cause=cause)
+    return len(accounts)
+
+
+@store.decision
+def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
+    """Issue, tighten, cover or breach, by one run. Deciding again on the same run changes nothing."""
+    at = selectors.run(run_id).at
+    levels = selectors.levels(selectors.requirement_in(run_id, account_id))
+    return _decide(account_id, levels, at=at, cause=cause, rule=calls.decide)
+
+
+def sweep(*, cause: Cause) -> int:
+    """Decide every open call whose due time has passed; how many there were.
+
+    Each is margined afresh first, so a payment of the last second counts.
+    """
+    now = timekeeping.now()
+    due = selectors.due_calls(at=now)
+    for call in due:
+        sweep_one(call.account, call_id=call.call_id, at=now, cause=cause)
+    return len(due)
+
+
+@store.decision
+def sweep_one(account_id: str, *, call_id: str, at: datetime, cause: Cause) -> list[int]:
+    """Raises NotYet while the latest set's expiries are being settled."""
+    store.claim(f"call-{account_id}")
+    requirement = runs.remargin(account_id, cause=cause)
+    if requirement is None:
+        raise jobs.NotYet("the account is about to be margined on a new set")
+    if requirement.reason:
+        return []  # nobody is breached on a requirement we could not compute
+    levels = selectors.levels(requirement)
+    return _decide(account_id, levels, at=at, cause=cause, rule=calls.decide_due)
+
+
+def _decide(
+    account_id: str,
+    levels: Levels,
+    *,
+    at: datetime,
+    cause: Cause,
+    rule: Callable[..., list[CallFact]],
+) -> list[int]:
+    stream = store.claim(f"call-{account_id}")
+    state = state_of(account_id)
+    before = state.state
+    sequences = []
+    for fact in rule(state, levels, account_id=account_id, at=at):
+        under = Cause(actor=cause.actor, correlation_id=fact.call_id, sequence=cause.sequence)
+        sequences.append(store.append(stream, fact, at=at, cause=under))
+        _tell_accounts(fact, before=before, at=at, cause=under.because_of(sequences[-1]))
+    return sequences
+
+
+def _tell_accounts(fact: CallFact, *, before: calls.State, at: datetime, cause: Cause) -> None:
+    """An overdue call makes its account reduce-only; covering it ends that."""
+    match fact:
+        case events.CallOverdue():
+            reason = f"margin call {fact.call_id} is overdue"
+            register.suspend(fact.account_id, reason=reason, at=at, cause=cause)
+        case events.CallCovered() if before is calls.State.OVERDUE:
+            reason = f"margin call {fact.call_id} is covered"
+            register.reinstate(fact.account_id, reason=reason, at=at, cause=cause)
+        case _:
+            return
+
+
+def state_of(account_id: str) -> Calls:
+    return calls.replay(recorded.fact for recorded in record.stream(f"call-{account_id}"))
+
+
+@store.decision
+def acknowledge(call_id: str, *, at: datetime, cause: Cause) -> int:
+    """The member has seen it. Twice is once. Raises NotFound, CallNotOpen, IllegalMove."""
+    call = selectors.call(call_id)
+    stream = store.claim(f"call-{call.account}")
+    fact = calls.acknowledge(state_of(call.account), account_id=call.account, call_id=call_id)
+    if fact is None:
+        return call.latest
+    under = Cause(actor=cause.actor, correlation_id=call_id, sequence=cause.sequence)
+    return store.append(stream, fact, at=at, cause=under)
+
+
+@store.decision
+def conclude(account_id: str, *, outcome: str, at: datetime, cause: Cause) -> int | None:
+    """What came of a breached call; None when none waits for it."""
+    stream = store.claim(f"call-{account_id}")
+    fact: Any = calls.conclude(state_of(account_id), account_id=account_id, outcome=outcome)
+    return store.append(stream, fact, at=at, cause=cause) if fact else None

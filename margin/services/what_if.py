@@ -1,0 +1,42 @@
+"""Margin for books that do not exist: the same engine, nothing written."""
+
+from __future__ import annotations
+
+from clearing import selectors as record
+from clearing.selectors import BookColumns
+from clearing.services import timekeeping
+from margin import selectors
+from margin.domain.calls import Levels
+from margin.services import runs
+
+RUN = "what-if"
+
+
+def levels(book: BookColumns, *, price_sequence: int) -> list[Levels | None]:
+    """One answer for each account of the book, None where it cannot be priced."""
+    pins = runs.Pins(
+        run_id=RUN,
+        kind=RUN,
+        sealed=record.prices_at(price_sequence),
+        rules=selectors.rules(),
+        at=timekeeping.now(),
+    )
+    return [
+        None
+        if row["reason"]
+        else Levels(
+            asset=row["asset"],
+            equity=row["equity"],
+            maintenance=row["maintenance"],
+            initial=row["initial"],
+            run_id=RUN,
+            price_sequence=price_sequence,
+            account_version=row["account_version"],
+        )
+        for row in runs.results(book, pins)
+    ]
+
+
+def reporting_of(run_id: str, account_id: str) -> str:
+    """The asset a result is in."""
+    return selectors.requirement_in(run_id, account_id).asset
