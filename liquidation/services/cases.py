@@ -1,0 +1,208 @@
+"""Walking a case from breach to restoration, one fact at a time.
+
+Each step is one decision: it looks at where the case is, does the next thing, records it, and the
+fact leaves the job for the step after (config/routes.py). So a step that is repeated, late or
+interrupted finds the case where the last committed step left it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.services import register
+from clearing import selectors as record
+from clearing import store
+from clearing.domain.cause import Cause
+from clearing.services import jobs, timekeeping
+from liquidation import selectors
+from liquidation.domain.case import Case
+from liquidation.domain.events import (
+    CaseClosed,
+    CaseFrozen,
+    CaseOpened,
+    CaseReassessed,
+    CaseRestored,
+    CaseResumed,
+    CaseStuck,
+)
+from liquidation.domain.states import OVER, IllegalMove, State
+from liquidation.services import execution
+from margin import selectors as margin
+from margin.domain.calls import Levels
+from margin.services import calls, runs
+
+PATIENCE = timedelta(minutes=15)  # of business time without a step
+
+
+@store.decision
+def open_case(sequence: int, *, cause: Cause) -> int | None:
+    """A breached call opens a case; None when one is open already."""
+    breach = record.recorded(sequence).fact
+    stream = store.claim(f"case-{breach.account_id}")
+    case = selectors.case_of(breach.account_id)
+    if case.state not in OVER or case.call_id == breach.call_id:
+        return None
+    call = margin.call(breach.call_id)
+    fact = CaseOpened(
+        account_id=breach.account_id,
+        case_id=f"{breach.account_id}-case-{case.count + 1}",
+        call_id=breach.call_id,
+        reason=f"margin call breached: {breach.reason}",
+        asset=call.asset,
+        equity=breach.equity,
+        maintenance=breach.maintenance,
+        run_id=breach.run_id,
+    )
+    return store.append(stream, fact, at=timekeeping.now(), cause=cause)
+
+
+@store.decision
+def walk(account_id: str, *, cause: Cause) -> int | None:
+    """The next step of the account's case, if there is one to take now.
+
+    Raises NotYet while the book is about to be margined on a new set.
+    """
+    stream = store.claim(f"case-{account_id}")
+    case = selectors.case_of(account_id)
+    step = STEPS.get(case.state)
+    if step is None:
+        return None
+    return step(stream, account_id, case, timekeeping.now(), cause)
+
+
+def watch(*, cause: Cause) -> int:
+    """Walk every case on, and call people where one does not move; how many were looked at.
+
+    This is what carries a case over a lost wake-up, and over prices that were stale or missing.
+    """
+    rows = [row for row in selectors.open_cases() if row.state != State.STUCK]
+    for row in rows:
+        under = Cause(actor=cause.actor, correlation_id=row.correlation_id, sequence=row.latest)
+        if walk(row.account, cause=under) is None:
+            _mind(row.account, cause=under)
+    return len(rows)
+
+
+@store.decision
+def _mind(account_id: str, *, cause: Cause) -> int | None:
+    stream = store.claim(f"case-{account_id}")
+    row = selectors.open_cases().filter(account=account_id).exclude(state=State.STUCK).first()
+    at = timekeeping.now()
+    if row is None or at - row.moved_at < PATIENCE:
+        return None
+    reason = f"no progress for {int(PATIENCE.total_seconds() // 60)} minutes in state {row.state}"
+    return _stuck(stream, account_id, selectors.case_of(account_id), reason, at, cause)
+
+
+@store.decision
+def resume(account_id: str, *, reason: str, at: datetime, cause: Cause) -> int:
+    """An officer has looked at a stuck case. Raises IllegalMove when it is not stuck."""
+    stream = store.claim(f"case-{account_id}")
+    case = selectors.case_of(account_id)
+    if case.state is not State.STUCK:
+        raise IllegalMove(field="case", state=case.state, trigger="resume")
+    under = Cause(actor=cause.actor, correlation_id=_correlation(case), sequence=cause.sequence)
+    fact = CaseResumed(account_id=account_id, case_id=case.case_id, reason=reason)
+    return store.append(stream, fact, at=at, cause=under)
+
+
+# --- the steps --------------------------------------------------------------------------------
+
+Step = Callable[[store.Stream, str, Case, datetime, Cause], int | None]
+
+
+def _freeze(
+    stream: store.Stream, account_id: str, case: Case, at: datetime, cause: Cause
+) -> int | None:
+    levels = _levels(account_id, cause)
+    if levels is None:
+        return None
+    register.suspend(account_id, reason=f"liquidation case {case.case_id}", at=at, cause=cause)
+    fact = CaseFrozen(case_id=case.case_id, **_margined(account_id, levels))
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+def _assess(
+    stream: store.Stream, account_id: str, case: Case, at: datetime, cause: Cause
+) -> int | None:
+    """Restored if the target is met; otherwise the next plan, or people."""
+    levels = _levels(account_id, cause)
+    if levels is None:
+        return None
+    if levels.equity >= levels.target:
+        fact = CaseRestored(case_id=case.case_id, **_margined(account_id, levels))
+        return store.append(stream, fact, at=at, cause=cause)
+    try:
+        plan = execution.make_plan(account_id, case=case, levels=levels)
+    except execution.NothingToClose as nothing:
+        return _stuck(stream, account_id, case, nothing.sentence, at, cause)
+    return store.append(stream, plan, at=at, cause=cause)
+
+
+def _execute(
+    stream: store.Stream, account_id: str, case: Case, at: datetime, cause: Cause
+) -> int | None:
+    assert case.plan is not None, "a planned case has a plan"
+    fact = execution.execute(case.plan, at=at, cause=cause)
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+def _reassess(
+    stream: store.Stream, account_id: str, case: Case, at: datetime, cause: Cause
+) -> int | None:
+    levels = _levels(account_id, cause)
+    if levels is None:
+        return None
+    fact = CaseReassessed(case_id=case.case_id, **_margined(account_id, levels))
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+def _close(
+    stream: store.Stream, account_id: str, case: Case, at: datetime, cause: Cause
+) -> int | None:
+    calls.conclude(account_id, outcome="restored", at=at, cause=cause)
+    reason = f"liquidation case {case.case_id} is restored"
+    register.reinstate(account_id, reason=reason, at=at, cause=cause)
+    fact = CaseClosed(account_id=account_id, case_id=case.case_id, steps=case.steps)
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+STEPS: dict[State, Step] = {
+    State.OPENED: _freeze,
+    State.FROZEN: _assess,
+    State.PLANNED: _execute,
+    State.EXECUTED: _reassess,
+    State.REASSESSED: _assess,
+    State.RESTORED: _close,
+}
+
+
+def _stuck(
+    stream: store.Stream, account_id: str, case: Case, reason: str, at: datetime, cause: Cause
+) -> int:
+    fact = CaseStuck(account_id=account_id, case_id=case.case_id, reason=reason)
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+def _levels(account_id: str, cause: Cause) -> Levels | None:
+    """The account margined as it is now; None when it cannot be priced, so that the case waits."""
+    requirement = runs.remargin(account_id, cause=cause)
+    if requirement is None:
+        raise jobs.NotYet("the book is about to be margined on a new price set")
+    return None if requirement.reason else margin.levels(requirement)
+
+
+def _margined(account_id: str, levels: Levels) -> dict[str, Any]:
+    return {
+        "account_id": account_id,
+        "run_id": levels.run_id,
+        "equity": levels.equity,
+        "maintenance": levels.maintenance,
+        "target": levels.target,
+    }
+
+
+def _correlation(case: Case) -> str:
+    return case.call_id

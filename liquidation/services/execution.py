@@ -1,0 +1,194 @@
+"""Making a plan and carrying it out: ordinary trades against the backstop, at the sealed price."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from accounts import selectors as accounts
+from clearing import selectors as record
+from clearing.domain import entries, instrument
+from clearing.domain.account import Account
+from clearing.domain.cause import Cause
+from clearing.domain.errors import Refusal
+from clearing.domain.instrument import Instrument
+from clearing.domain.trade import Trade
+from clearing.selectors import BookColumns, SealedPrices
+from clearing.services import collateral, trades
+from liquidation.domain import plan
+from liquidation.domain.case import Case
+from liquidation.domain.events import PlanMade, PlanVoided, StepExecuted
+from liquidation.domain.plan import Outlook, Step
+from margin.domain.calls import Levels
+from margin.services import what_if
+
+VENUE = "CCPL"  # the house itself reports these trades
+
+
+class NothingToClose(Refusal):
+    code = "nothing-to-close"
+    says = "No closing can help this account."
+
+
+def make_plan(account_id: str, *, case: Case, levels: Levels) -> PlanMade:
+    """The smallest share of every position that meets the target; all shares in one engine call.
+
+    Raises NothingToClose: no positions, nothing that lowers the requirement, or no backstop.
+    """
+    backstop = _backstop()
+    account, sealed = record.account(account_id), record.prices_at(levels.price_sequence)
+    lots = _lots(account)
+    if not lots:
+        raise NothingToClose(reason="no positions left", missing=levels.missing)
+    terms = record.instruments(lots)
+    ways = _ways(account, lots, terms, sealed, levels)
+    outlooks = _outlooks(account, ways, levels)
+    chosen = plan.choose(outlooks, maintenance=levels.maintenance)
+    if chosen is None:
+        raise NothingToClose(reason="every closing would raise the requirement")
+    steps, penalty, _ = ways[chosen.percent]
+    spelled = plan.spelled(steps)
+    return PlanMade(
+        account_id=account_id,
+        case_id=case.case_id,
+        step=case.steps + 1,
+        plan=plan.name_of(
+            case_id=case.case_id,
+            step=case.steps + 1,
+            steps=spelled,
+            price_sequence=levels.price_sequence,
+            account_version=levels.account_version,
+        ),
+        steps=spelled,
+        percent=chosen.percent,
+        backstop=backstop,
+        penalty=penalty,
+        equity_before=levels.equity,
+        maintenance_before=levels.maintenance,
+        equity_after=chosen.equity,
+        maintenance_after=chosen.maintenance,
+        target_after=chosen.target,
+        price_sequence=levels.price_sequence,
+        account_version=levels.account_version,
+        run_id=levels.run_id,
+    )
+
+
+Way = tuple[tuple[Step, ...], int, Account]  # its trades, its penalty, the account afterwards
+
+
+def _ways(
+    account: Account,
+    lots: dict[str, int],
+    terms: dict[str, Instrument],
+    sealed: SealedPrices,
+    levels: Levels,
+) -> dict[int, Way]:
+    marks = {symbol: Decimal(sealed.prices.quote(symbol).mark) for symbol in lots}
+    indices = {it.underlying: sealed.prices.index(it.underlying) for it in terms.values()}
+    rate, scale = record.policy().penalty_rate, record.scale(levels.asset)
+    ways: dict[int, Way] = {}
+    for percent in plan.SHARES:
+        steps = plan.steps_for(percent, lots=lots, terms=terms, marks=marks)
+        penalty = plan.penalty(
+            steps, terms=terms, indices=indices, rate=rate, scale=scale, equity=levels.equity
+        )
+        ways[percent] = (steps, penalty, plan.after(account, steps, terms))
+    return ways
+
+
+def _outlooks(account: Account, ways: dict[int, Way], levels: Levels) -> list[Outlook]:
+    """One hypothetical account for each share, margined together."""
+    book = BookColumns(accounts=[], versions=[], sequences=[], row=[], asset=[], amount=[])
+    for row, (percent, (_, penalty, after)) in enumerate(ways.items()):
+        held = dict(after.holdings)
+        cash = entries.cash(levels.asset)
+        held[cash] = held.get(cash, 0) - penalty
+        book.accounts.append(f"{account.account_id} {percent}")
+        book.versions.append(levels.account_version)
+        book.sequences.append(0)
+        for asset, amount in sorted(held.items()):
+            book.row.append(row)
+            book.asset.append(asset)
+            book.amount.append(amount)
+    found = what_if.levels(book, price_sequence=levels.price_sequence)
+    return [
+        Outlook(
+            percent=percent,
+            equity=each.equity,
+            maintenance=each.maintenance,
+            target=each.target,
+        )
+        for percent, each in zip(ways, found, strict=True)
+        if each is not None
+    ]
+
+
+def execute(made: PlanMade, *, at: datetime, cause: Cause) -> StepExecuted | PlanVoided:
+    """All trades of the plan and its penalty, or none; voided if book or prices have moved.
+
+    Runs inside the case's decision: the fact it returns is recorded with them.
+    """
+    row, sealed = record.account_row(made.account_id), record.latest_prices()
+    if (sealed.sequence, row.version) != (made.price_sequence, made.account_version):
+        reason = "the book or the prices moved after it was made"
+        return PlanVoided(
+            account_id=made.account_id, case_id=made.case_id, plan=made.plan, reason=reason
+        )
+    steps = plan.read(made.steps)
+    terms = record.instruments(step.symbol for step in steps)
+    reported = [_trade(made, step, terms[step.symbol]) for step in steps]
+    sequences = trades.novate_all(reported, at=at, cause=cause)
+    if made.penalty:
+        collateral.charge_penalty(
+            made.account_id,
+            key=made.plan,
+            asset=_reporting(made),
+            amount=made.penalty,
+            reason=f"liquidation case {made.case_id} step {made.step}",
+            at=at,
+            cause=cause,
+        )
+    return StepExecuted(
+        account_id=made.account_id,
+        case_id=made.case_id,
+        step=made.step,
+        plan=made.plan,
+        trades=len(reported),
+        penalty=made.penalty,
+        last_trade=max(sequences),
+    )
+
+
+def _reporting(made: PlanMade) -> str:
+    return what_if.reporting_of(made.run_id, made.account_id)
+
+
+def _trade(made: PlanMade, step: Step, it: Instrument) -> Trade:
+    sells = step.lots < 0
+    return Trade(
+        trade_id=f"{made.case_id}-{made.step}-{step.symbol}",
+        venue=VENUE,
+        symbol=step.symbol,
+        quantity=str(abs(step.lots) * it.lot_size),
+        price=str(instrument.price_of(it, step.price_ticks)),
+        buyer=made.backstop if sells else made.account_id,
+        seller=made.account_id if sells else made.backstop,
+    )
+
+
+def _lots(account: Account) -> dict[str, int]:
+    prefix = entries.lots("")
+    return {
+        asset.removeprefix(prefix): amount
+        for asset, amount in account.holdings.items()
+        if asset.startswith(prefix)
+    }
+
+
+def _backstop() -> str:
+    """The ring-fenced account that takes over what is closed. Raises NothingToClose."""
+    found = accounts.backstop_accounts()
+    if not found:
+        raise NothingToClose(reason="no backstop account is open")
+    return found[0]
