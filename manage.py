@@ -1,19 +1,36 @@
 #!/usr/bin/env python
-"""The one tool. `manage.py help` lists what it can do."""
+"""The one tool. `manage.py help` lists what it can do.
+
+Where no DATABASE_URL and BROKER_URL are given, the embedded servers are up for as long as a command
+runs (unless they ran before). Commands that change tables work as the tables' owner; everything
+else works as the application's role, which can add to the log and never change it.
+"""
 
 import os
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
-OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "dbshell", "flush"}
+OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "dbshell"}
+NEED_NO_SERVERS = {"help", "doctor", "demo", "spectacular", "event_catalogue", "collectstatic", "check"}
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if len(sys.argv) > 1 and sys.argv[1] in OWNER_COMMANDS:
-        os.environ.setdefault("SURETY_DATABASE_ROLE", "")  # the tables' owner, not the application
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - after the role
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "help")
+    if command in OWNER_COMMANDS:
+        os.environ.setdefault("SURETY_DATABASE_ROLE", "")
+    # Django comes after the environment is set.
+    from django.conf import settings  # noqa: PLC0415
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
 
-    execute_from_command_line(sys.argv)
+    from config import embedded  # noqa: PLC0415
+
+    with ExitStack() as around:
+        asked_for_help = {"-h", "--help", "--version"} & set(sys.argv)
+        if settings.SURETY_EMBEDDED and command not in NEED_NO_SERVERS and not asked_for_help:
+            around.enter_context(embedded.servers(Path(settings.SURETY_VAR)))
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

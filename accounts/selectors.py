@@ -47,21 +47,16 @@ def officer_scope(user: models.User) -> Scope | None:
     """An officer's own session reads everything; anybody else's reads nothing."""
     if not user.has_perm("accounts.view_house"):
         return None
-    return Scope(credential_id=f"officer-{user.get_username()}", sees_everything=True)
+    return Scope(credential_id=user.get_username(), sees_everything=True)
 
 
 def visible_account(account_id: str, *, scope: Scope) -> AccountRow:
     """The account, if it is the caller's. Raises NotFound alike for others' and for none."""
-    row = record.account_row(account_id)
-    if not (scope.sees_everything or (scope.member_id and row.member_id == scope.member_id)):
-        raise NotFound(field="account", account=account_id)
-    return row
+    return record.visible(account_id, scope=scope)
 
 
 def visible_accounts(*, scope: Scope) -> list[AccountRow]:
-    if scope.sees_everything:
-        return record.account_rows()
-    return record.account_rows(member_id=scope.member_id) if scope.member_id else []
+    return record.visible_accounts(scope)
 
 
 def permissions_of(login: str) -> set[str]:

@@ -425,3 +425,10 @@ _FROZEN_BOOK = """
     WHERE it.book = %s AND it.ordinal >= %s AND it.ordinal < %s
     ORDER BY it.ordinal, held.asset
 """
+
+
+def settled_accounts(expiry: int) -> int:
+    """How many accounts were paid out because of an instrument's expiry fact."""
+    return models.Event.objects.filter(
+        cause=expiry, name="clearing.contract-settled.v1", sequence__gt=expiry
+    ).count()

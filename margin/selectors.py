@@ -386,3 +386,7 @@ def components(row: models.Requirement) -> list[dict[str, Any]]:
     """Per margin group: components, binding scenario and the whole vector."""
     groups: list[dict[str, Any]] = row.detail.get("groups", [])
     return groups
+
+
+def calls() -> QuerySet[models.MarginCall]:
+    return models.MarginCall.objects.order_by("-sequence")

@@ -18,11 +18,6 @@ class CredentialNotValid(Refusal):
     remedy = "Send `Authorization: Bearer clr_...` with a live key."
 
 
-class OutOfScope(Refusal):
-    code = "out-of-scope"
-    says = "This credential is for something else."
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What a caller may touch. One of the three is set."""
@@ -31,6 +26,11 @@ class Scope:
     member_id: str | None = None
     venue: str | None = None
     sees_everything: bool = False
+
+    @property
+    def actor(self) -> str:
+        """As facts name who caused them."""
+        return f"{'officer' if self.sees_everything else 'credential'}:{self.credential_id}"
 
 
 def spelled(*, credential_id: str, secret: str) -> str:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from clearing.domain.errors import Refusal
+
+
+class OutOfScope(Refusal):
+    code = "out-of-scope"
+    says = "This credential is for something else."
+
 
 class Scope(Protocol):
-    """What a door knows of its caller. `accounts.domain.credentials` has the real ones."""
+    """What a door knows of its caller. `accounts.domain.credentials` has the real one."""
 
     @property
     def venue(self) -> str | None:
@@ -18,3 +25,26 @@ class Scope(Protocol):
 
     @property
     def sees_everything(self) -> bool: ...
+
+    @property
+    def actor(self) -> str:
+        """As facts name who caused them."""
+
+
+def may_see(scope: Scope, *, member_id: str) -> bool:
+    """Whether what belongs to a member is the caller's to look at."""
+    return scope.sees_everything or (scope.member_id is not None and scope.member_id == member_id)
+
+
+def require_venue(scope: Scope) -> str:
+    """The venue the caller reports for. Raises OutOfScope for anybody but a venue."""
+    if scope.venue is None:
+        raise OutOfScope(remedy="Trades are reported by the venue that matched them.")
+    return scope.venue
+
+
+def require_member(scope: Scope) -> str:
+    """The member the caller acts for. Raises OutOfScope: an officer's session only reads here."""
+    if scope.member_id is None:
+        raise OutOfScope(remedy="A member's own credential asks for this; officers use the admin.")
+    return scope.member_id

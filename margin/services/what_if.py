@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from clearing import selectors as record
 from clearing.selectors import BookColumns
-from clearing.services import timekeeping
 from margin import selectors
 from margin.domain.calls import Levels
 from margin.services import runs
@@ -13,14 +12,12 @@ RUN = "what-if"
 
 
 def levels(book: BookColumns, *, price_sequence: int) -> list[Levels | None]:
-    """One answer for each account of the book, None where it cannot be priced."""
-    pins = runs.Pins(
-        run_id=RUN,
-        kind=RUN,
-        sealed=record.prices_at(price_sequence),
-        rules=selectors.rules(),
-        at=timekeeping.now(),
-    )
+    """One answer for each account of the book, None where it cannot be priced.
+
+    The set is taken at its own time, so past sets can be asked about as well.
+    """
+    sealed = record.prices_at(price_sequence)
+    pins = runs.Pins(run_id=RUN, kind=RUN, sealed=sealed, rules=selectors.rules(), at=sealed.at)
     return [
         None
         if row["reason"]
