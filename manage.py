@@ -12,7 +12,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "dbshell"}
-NEED_NO_SERVERS = {"help", "doctor", "demo", "spectacular", "event_catalogue", "collectstatic", "check"}
+NEED_NO_SERVERS = {
+    "help",
+    "doctor",
+    "demo",
+    "spectacular",
+    "event_catalogue",
+    "collectstatic",
+    "check",
+}
 
 
 def main() -> None:

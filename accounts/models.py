@@ -11,7 +11,7 @@ class User(AbstractUser):
 
     member_id = models.CharField(max_length=20, default="", blank=True)
 
-    class Meta(AbstractUser.Meta):  # type: ignore[name-defined, misc]
+    class Meta(AbstractUser.Meta):
         permissions = [
             ("view_house", "May read everything in the house"),
             ("act_on_risk", "May act on accounts, calls and cases"),

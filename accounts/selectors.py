@@ -11,8 +11,6 @@ from accounts.domain import credentials, roles
 from accounts.domain.credentials import CredentialNotValid, Scope
 from accounts.domain.members import MemberUnknown
 from clearing import selectors as record
-from clearing.domain.errors import NotFound
-from clearing.selectors import AccountRow
 
 
 def member(member_id: str) -> models.Member:
@@ -48,15 +46,6 @@ def officer_scope(user: models.User) -> Scope | None:
     if not user.has_perm("accounts.view_house"):
         return None
     return Scope(credential_id=user.get_username(), sees_everything=True)
-
-
-def visible_account(account_id: str, *, scope: Scope) -> AccountRow:
-    """The account, if it is the caller's. Raises NotFound alike for others' and for none."""
-    return record.visible(account_id, scope=scope)
-
-
-def visible_accounts(*, scope: Scope) -> list[AccountRow]:
-    return record.visible_accounts(scope)
 
 
 def permissions_of(login: str) -> set[str]:

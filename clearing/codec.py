@@ -31,6 +31,13 @@ def encode(fact: Any) -> str:
     return json.dumps(asdict(fact), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def current(name: str) -> str:
+    """What a fact of that name is called once its upgrades are done."""
+    while name in UPGRADES:
+        name, _ = UPGRADES[name]
+    return name
+
+
 def decode(name: str, payload: str) -> Any:
     fields = json.loads(payload)
     while name in UPGRADES:

@@ -87,6 +87,7 @@ def price_set_sealed(recorded: Recorded) -> None:
 
 
 def expiries_settled(recorded: Recorded) -> None:
+    assert recorded.cause.sequence is not None, "it follows from the sealing"
     models.PriceSet.objects.filter(sequence=recorded.cause.sequence).update(settled=True)
 
 

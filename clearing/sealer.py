@@ -27,6 +27,11 @@ from typing import Any
 from django.db import connection, transaction
 
 LARGEST_BLOCK = 16_384
+_READ_STATE = """
+    SELECT last, block, head, fence_position, fence_transaction, system_identifier
+    FROM clearing_sealstate WHERE id = 1
+"""
+_LOCK_STATE = _READ_STATE + " FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,7 @@ def _visible(cursor: Any, *, after: int) -> tuple[list[tuple[int, bytes]], int]:
 
 
 def _state(cursor: Any, *, lock: bool = False) -> _State:
-    cursor.execute(
-        "SELECT last, block, head, fence_position, fence_transaction, system_identifier"
-        " FROM clearing_sealstate WHERE id = 1" + (" FOR UPDATE" if lock else "")
-    )
+    cursor.execute(_LOCK_STATE if lock else _READ_STATE)
     row = cursor.fetchone()
     assert row is not None, "the migration made this row"
     return _State(row[0], row[1], bytes(row[2]), row[3], row[4], row[5])

@@ -20,6 +20,7 @@ from clearing.domain.errors import NotFound
 from clearing.domain.instrument import Instrument, InstrumentUnknown, Kind, Payoff, Status
 from clearing.domain.policy import Policy
 from clearing.domain.prices import PriceMissing, PriceSet
+from clearing.domain.scope import Scope, may_see
 from clearing.store import Recorded
 
 
@@ -321,7 +322,8 @@ def trial_balance() -> list[tuple[str, int, int]]:
             """,
             [list(entries.HOUSE_ACCOUNTS), list(entries.HOUSE_ACCOUNTS)],
         )
-        return cursor.fetchall()
+        rows: list[tuple[str, int, int]] = cursor.fetchall()
+        return rows
 
 
 # --- jobs -------------------------------------------------------------------------------------
@@ -346,7 +348,7 @@ def dead_jobs() -> QuerySet[models.Job]:
 
 def shown(asset: str, minor: int, digits: Mapping[str, int] | None = None) -> str:
     """Minor units as the decimal string doors use."""
-    return str(amounts.shown(minor, scale=(digits or scales())[asset]))
+    return format(amounts.shown(minor, scale=(digits or scales())[asset]), "f")
 
 
 def json_facts(found: Iterable[Recorded]) -> list[dict[str, Any]]:
@@ -432,3 +434,62 @@ def settled_accounts(expiry: int) -> int:
     return models.Event.objects.filter(
         cause=expiry, name="clearing.contract-settled.v1", sequence__gt=expiry
     ).count()
+
+
+# --- what a caller may see --------------------------------------------------------------------
+
+
+def visible(account_id: str, *, scope: Scope) -> AccountRow:
+    """The account, if it is the caller's. Raises NotFound alike for others' and for none."""
+    row = models.AccountState.objects.filter(account=account_id).first()
+    if row is None or not may_see(scope, member_id=row.member):
+        raise NotFound(field="account", account=account_id)
+    return _account_row(row)
+
+
+def visible_accounts(
+    scope: Scope, *, after: str = "", limit: int | None = None
+) -> list[AccountRow]:
+    """The caller's accounts past a name, in the order of their names."""
+    rows = models.AccountState.objects.filter(account__gt=after).order_by("account")
+    if not scope.sees_everything:
+        rows = rows.filter(member=scope.member_id) if scope.member_id else rows.none()
+    return [_account_row(row) for row in rows[:limit]]
+
+
+def owned(facts: Iterable[Recorded], *, scope: Scope) -> list[Recorded]:
+    """Of some facts, those about the caller's own accounts."""
+    if scope.sees_everything:
+        return list(facts)
+    mine = {row.account_id for row in visible_accounts(scope)}
+    return [it for it in facts if getattr(it.fact, "account_id", None) in mine]
+
+
+def symbols(*, after: str = "", limit: int | None = None) -> list[str]:
+    rows = models.Instrument.objects.filter(symbol__gt=after).order_by("symbol")
+    return list(rows.values_list("symbol", flat=True)[:limit])
+
+
+def assets_named(streams: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+    """Stream -> (version, asset) of each fact that names one: what its later amounts are in."""
+    rows = models.Event.objects.filter(stream__in=list(streams), payload__contains='"asset":')
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row in rows.order_by("stream", "version"):
+        found.setdefault(row.stream, []).append((row.version, as_recorded(row).fact.asset))
+    return found
+
+
+def book(account_id: str) -> tuple[int, dict[str, int]]:
+    """An account's holdings and the sequence of its latest fact in them, from one snapshot."""
+    columns = live_book([account_id])
+    if not columns.accounts:  # the house's own: summed from entries, which may be moving
+        return account_row(account_id).sequence, holdings(account_id)
+    return columns.sequences[0], dict(zip(columns.asset, columns.amount, strict=True))
+
+
+def withdrawal_of(account_id: str, withdrawal_id: str) -> models.Withdrawal:
+    """Raises NotFound, also for another account's."""
+    found = withdrawals(account_id).filter(withdrawal_id=withdrawal_id).first()
+    if found is None:
+        raise NotFound(field="withdrawal_id", withdrawal=withdrawal_id)
+    return found

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from django.db.models import F, QuerySet
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
 from clearing import selectors as record
 from clearing.domain.errors import NotFound, Refusal
@@ -26,8 +26,7 @@ from clearing.selectors import BookColumns, SealedPrices
 from margin import models
 from margin.domain.calls import CALL_PERCENT, OPEN, Levels
 from margin.engine import parameters as method
-from margin.engine import risk_array
-from margin.engine import shapes
+from margin.engine import risk_array, shapes
 from margin.engine.parameters import Parameters
 from margin.engine.risk_array import RiskArray
 from margin.engine.shapes import Book, Market
@@ -256,10 +255,8 @@ def arrays(columns: BookColumns, on: Resolved) -> Arrays:
 
 def _positions(held: list[tuple[int, int, int]], *, accounts: int, series: int) -> csr_array:
     cells = np.array(held, dtype=np.int64).reshape(-1, 3)
-    positions = csr_array(
-        (cells[:, 2], (cells[:, 0], cells[:, 1])), shape=(accounts, series), dtype=np.int64
-    )
-    positions.sum_duplicates()
+    where = (cells[:, 0], cells[:, 1])
+    positions = coo_array((cells[:, 2], where), shape=(accounts, series)).tocsr()
     positions.sort_indices()
     return positions
 

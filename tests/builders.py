@@ -19,7 +19,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 EXPIRY = datetime(2026, 1, 30, 8, tzinfo=UTC)
 CAUSE = Cause(actor="system:test", correlation_id="test")
 PARAMETERS = Path(__file__).parents[1] / "margin" / "methods" / "derive-pmrm2-test.json"
-PERPETUAL, FUTURE, CALL, PUT, SPOT = "BTC-PERP", "BTC-30JAN26", "BTC-30JAN26-100000-C", "BTC-30JAN26-80000-P", "BTC-USDC"
+PERPETUAL, FUTURE, SPOT = "BTC-PERP", "BTC-30JAN26", "BTC-USDC"
+CALL, PUT = "BTC-30JAN26-100000-C", "BTC-30JAN26-80000-P"
 INVERSE = "BTC-PERPETUAL"
 
 

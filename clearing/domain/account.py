@@ -148,7 +148,12 @@ def close(account: Account, *, reason: str) -> AccountClosed:
 
 
 def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
-    """Open accounts take on risk; suspended ones may only shed it. Raises AccountNotOpen."""
+    """Open accounts take on risk; suspended ones may only shed it. Raises AccountNotOpen.
+
+    The house's own accounts stand on the other side of entries and never trade.
+    """
+    if leg.account_id in entries.HOUSE_ACCOUNTS:
+        raise AccountNotOpen(field=leg.side, account=leg.account_id, standing="clearinghouse")
     held = account.lots(it.symbol)
     if account.standing is not Standing.OPEN:
         sheds = account.standing is Standing.SUSPENDED and shrinks(held=held, by=leg.lots)

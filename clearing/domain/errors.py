@@ -9,7 +9,8 @@ class Refusal(Exception):
     """The house says no, and says why: a code for machines, facts for people.
 
     `field` names the part of the request that is at fault, where one is; doors show it with the
-    code. Subclasses live beside the rule that raises them.
+    code. `place` is which of many it was, where many were asked for at once. Subclasses live
+    beside the rule that raises them.
     """
 
     code: ClassVar[str] = "refused"
@@ -18,6 +19,7 @@ class Refusal(Exception):
 
     def __init__(self, *, field: str | None = None, **facts: Any) -> None:
         self.field = field
+        self.place: int | None = None
         self.facts = {name: str(fact) for name, fact in facts.items()}
         super().__init__(self.sentence)
 

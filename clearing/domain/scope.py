@@ -39,12 +39,12 @@ def may_see(scope: Scope, *, member_id: str) -> bool:
 def require_venue(scope: Scope) -> str:
     """The venue the caller reports for. Raises OutOfScope for anybody but a venue."""
     if scope.venue is None:
-        raise OutOfScope(remedy="Trades are reported by the venue that matched them.")
+        raise OutOfScope(needs="the credential of the venue that matched the trade")
     return scope.venue
 
 
 def require_member(scope: Scope) -> str:
     """The member the caller acts for. Raises OutOfScope: an officer's session only reads here."""
     if scope.member_id is None:
-        raise OutOfScope(remedy="A member's own credential asks for this; officers use the admin.")
+        raise OutOfScope(needs="the credential of the member whose account it is")
     return scope.member_id

@@ -142,7 +142,8 @@ def _nearest(
         and it.symbol in prices.quotes
     ]
     if not fitting:
-        raise CastNotValid(f"the market quotes no {wanted.option_type} {wanted.kind} of {wanted.underlying}")
+        kind = f"{wanted.option_type} {wanted.kind}".strip()
+        raise CastNotValid(f"the market quotes no {kind} of {wanted.underlying}")
     return min(fitting, key=distance)
 
 

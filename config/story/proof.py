@@ -7,6 +7,8 @@ called although each of its legs alone would have been.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +19,36 @@ from config.story.cast import Cast
 from liquidation import selectors as liquidation
 from margin import selectors as margin
 from margin.services import what_if
+
+
+CALL_COLUMNS = (
+    "call_id",
+    "account",
+    "state",
+    "asset",
+    "amount",
+    "equity",
+    "maintenance",
+    "target",
+    "issued_at",
+    "due_at",
+    "ended_at",
+    "outcome",
+)
+CASE_COLUMNS = (
+    "case_id",
+    "account",
+    "call_id",
+    "state",
+    "equity",
+    "maintenance",
+    "target",
+    "steps",
+    "penalty",
+    "opened_at",
+    "moved_at",
+    "closed_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +84,9 @@ def liquidated_and_restored() -> Check:
 def nothing_left_open() -> Check:
     stuck = [row.case_id for row in liquidation.open_cases()]
     dead = record.dead_jobs().count()
-    says = "no case stuck, no job dead" if not (stuck or dead) else f"cases {stuck}, {dead} dead jobs"
+    says = (
+        "no case stuck, no job dead" if not (stuck or dead) else f"cases {stuck}, {dead} dead jobs"
+    )
     return Check("nothing left open", not stuck and not dead, says)
 
 
@@ -109,6 +143,20 @@ def _leg_books(account_id: str) -> BookColumns:
             book.asset.append(asset)
             book.amount.append(deposits.get(asset, 0) + held.get(asset, 0))
     return book
+
+
+def book_hash() -> str:
+    """What the house ends with, whatever happened on the way: holdings, calls and cases.
+
+    Sequences, runs and wall-clock times are left out: a run that was killed and started again may
+    take other numbers, and must end in the same book.
+    """
+    calls = margin.calls().order_by("call_id").values_list(*CALL_COLUMNS)
+    cases = liquidation.cases().order_by("case_id").values_list(*CASE_COLUMNS)
+    book = record.live_book(row.account_id for row in record.account_rows())
+    columns = [book.accounts, book.versions, book.row, book.asset, book.amount]
+    text = json.dumps([columns, list(calls), list(cases)], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def whole(cast: Cast, *, fall: bool) -> list[Callable[[], Check]]:

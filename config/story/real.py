@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from config.feeds.candles import candle_files, read_candles
+from config.feeds.chains import read_chain
 from config.story.feed import Snapshot
 
 CHAINS = "deribit/chain_6h_*.csv*"
@@ -18,7 +20,7 @@ def files(data: Path) -> list[Path]:
     """Raises DataMissing."""
     found = sorted(data.glob(CHAINS))
     if not found:
-        raise DataMissing(f"{data / CHAINS}: no such files")
+        raise DataMissing(f"--data: {data / CHAINS} matches no file")
     return found
 
 
@@ -27,4 +29,8 @@ def names(data: Path) -> list[str]:
 
 
 def snapshots(data: Path) -> Iterator[Snapshot]:
-    raise NotImplementedError
+    """Every snapshot of the files, in time order; rows that are refused are simply not in it."""
+    found = files(data)
+    candles = read_candles(candle_files(beside=found))
+    for each in read_chain(found, candles=candles):
+        yield Snapshot(terms=tuple(each.terms.values()), prices=each.prices)

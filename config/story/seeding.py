@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -36,16 +37,14 @@ def set_up(cast: Cast, *, at: datetime, cause: Cause) -> None:
     parameters.activate(method, reporting=document["reporting"], at=at, cause=cause)
     register.open_house(at=at, cause=cause)
     for member in document["members"]:
-        try:
+        with suppress(MemberAlreadyAdmitted):
             register.admit_member(member["member_id"], name=member["name"], at=at, cause=cause)
-        except MemberAlreadyAdmitted:
-            continue
     for player in cast.players:
         _fund(player, at=at, cause=cause)
 
 
 def _fund(player: Player, *, at: datetime, cause: Cause) -> None:
-    try:
+    with suppress(AccountAlreadyOpen):
         register.open_account(
             player.account_id,
             member_id=player.member_id,
@@ -54,8 +53,6 @@ def _fund(player: Player, *, at: datetime, cause: Cause) -> None:
             at=at,
             cause=cause,
         )
-    except AccountAlreadyOpen:
-        pass
     for asset, amount in player.deposits.items():
         key = f"start-{player.account_id}-{asset}"
         collateral.deposit(

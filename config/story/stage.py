@@ -88,7 +88,9 @@ def processes(*, site: bool) -> Iterator[Supervisor]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": str(settings.BASE_DIR),
+        "PYTHONPATH": os.pathsep.join(
+            part for part in (os.environ.get("PYTHONPATH"), str(settings.BASE_DIR)) if part
+        ),
     }
     celery = [str(programs / "celery"), "-A", "config"]
     with Supervisor(settings.SURETY_VAR / "log") as supervisor:
@@ -135,4 +137,3 @@ def site_port() -> int:
         os.environ["SURETY_PORT"] = str(port)
         return port
     raise StageNotFree("no port between 8000 and 8049 is free; set SURETY_PORT")
-

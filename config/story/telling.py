@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from clearing import selectors as record
@@ -52,7 +53,7 @@ def tell(cast: Cast, market: Iterable[Snapshot], *, cause: Cause, heard: Callabl
     return count
 
 
-def _told_up_to() -> object:
+def _told_up_to() -> datetime | None:
     latest = record.price_sets().first()
     return latest.at if latest else None
 

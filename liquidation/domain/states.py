@@ -74,7 +74,7 @@ WAITING_FOR_PEOPLE = (State.STUCK,)
 
 
 class IllegalMove(Refusal):
-    code = "illegal-move"
+    code = "illegal-case-move"
     says = "The case is not in a state for that."
 
 

@@ -142,7 +142,7 @@ def _assess(
 
 
 def _execute(
-    stream: store.Stream, account_id: str, case: Case, at: datetime, cause: Cause
+    stream: store.Stream, _account_id: str, case: Case, at: datetime, cause: Cause
 ) -> int | None:
     assert case.plan is not None, "a planned case has a plan"
     fact = execution.execute(case.plan, at=at, cause=cause)

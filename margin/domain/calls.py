@@ -84,7 +84,7 @@ OPEN = (State.ISSUED, State.ACKNOWLEDGED, State.OVERDUE)
 
 
 class IllegalMove(Refusal):
-    code = "illegal-move"
+    code = "illegal-call-move"
     says = "The margin call is not in a state for that."
 
 

@@ -114,7 +114,7 @@ class Requirement:
 
     initial      (A,)  balance after the initial requirement: negative is under-margined
     maintenance  (A,)  the same after the maintenance requirement
-    equity       (A,)  cash + mark-to-market + collateral before haircut
+    equity       (A,)  cash + mark_to_market summed over groups (which includes collateral at its price)
     scenarios    (A, U, K) profit or loss of each group in each scenario, damped, as it competes;
                  the last scenario is the basis contingency
     binding      (A, U) index of the scenario with the worst outcome (the first of equals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -43,12 +44,12 @@ def sweep(*, cause: Cause) -> int:
     now = timekeeping.now()
     due = selectors.due_calls(at=now)
     for call in due:
-        sweep_one(call.account, call_id=call.call_id, at=now, cause=cause)
+        sweep_one(call.account, at=now, cause=cause)
     return len(due)
 
 
 @store.decision
-def sweep_one(account_id: str, *, call_id: str, at: datetime, cause: Cause) -> list[int]:
+def sweep_one(account_id: str, *, at: datetime, cause: Cause) -> list[int]:
     """Raises NotYet while the latest set's expiries are being settled."""
     store.claim(f"call-{account_id}")
     requirement = runs.remargin(account_id, cause=cause)
@@ -97,15 +98,22 @@ def state_of(account_id: str) -> Calls:
 
 
 @store.decision
-def acknowledge(call_id: str, *, at: datetime, cause: Cause) -> int:
-    """The member has seen it. Twice is once. Raises NotFound, CallNotOpen, IllegalMove."""
-    call = selectors.call(call_id)
+def acknowledge(call_id: str, *, key: str, at: datetime, cause: Cause) -> int:
+    """The member has seen it. Twice is once, under any key.
+
+    Raises NotFound, CallNotOpen, IllegalMove, KeyReused.
+    """
+    call, content = selectors.call(call_id), json.dumps(["acknowledge", call_id])
     stream = store.claim(f"call-{call.account}")
+    recorded = store.earlier(scope=cause.actor, key=key, content=content)
+    if recorded is not None:
+        return recorded
     fact = calls.acknowledge(state_of(call.account), account_id=call.account, call_id=call_id)
     if fact is None:
         return call.latest
     under = Cause(actor=cause.actor, correlation_id=call_id, sequence=cause.sequence)
-    return store.append(stream, fact, at=at, cause=under)
+    sequence = store.append(stream, fact, at=at, cause=under)
+    return store.remember(scope=cause.actor, key=key, content=content, sequence=sequence)
 
 
 @store.decision

@@ -12,6 +12,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from clearing import selectors as record
 from clearing.domain.cause import Cause
 from clearing.services import sealing, timekeeping, verification
 from config import embedded
-from config.story import market, narration, proof, real, stage, telling
 from config.story import cast as casting
+from config.story import market, narration, proof, real, stage, telling
 from config.story.feed import Snapshot
 
 CAST = Path(__file__).resolve().parents[2] / "story" / "cast.json"
@@ -46,17 +47,23 @@ class Command(BaseCommand):
         )
         parser.add_argument("--cast", type=Path, default=CAST, help="who takes part (JSON)")
         parser.add_argument(
-            "--fall", type=Decimal, default=Decimal("0.30"), help="of the simulated market, 0 to 0.9"
+            "--fall",
+            type=Decimal,
+            default=Decimal("0.30"),
+            help="of the simulated market, 0 to 0.9",
         )
+        parser.add_argument("--every", type=int, default=1, help="take every Nth snapshot")
         parser.add_argument("--seed", type=int, default=1, help="of the simulated market")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         try:
             cast = casting.read(options["cast"])
         except casting.CastNotValid as error:
             raise CommandError(str(error)) from error
         if not Decimal(0) <= options["fall"] <= Decimal("0.9"):
             raise CommandError("--fall: is a share of the price between 0 and 0.9")
+        if options["every"] < 1:
+            raise CommandError("--every: is a whole number from 1")
         self.stdout.write(self._headline(options))
         with self._servers():
             story = self._story(cast, options)
@@ -97,8 +104,9 @@ class Command(BaseCommand):
         """Named by everything that shapes it."""
         if options["data"]:
             files = hashlib.sha256("".join(real.names(options["data"])).encode()).hexdigest()[:8]
-            return f"{stage.STORY}data-{files}-{cast.name}"
-        return f"{stage.STORY}simulated-{options['seed']}-{options['fall']}-{cast.name}"
+            return f"{stage.STORY}data-{files}-{options['every']}-{cast.name}"
+        market_is = f"{options['seed']}-{options['fall']}-{options['every']}"
+        return f"{stage.STORY}simulated-{market_is}-{cast.name}"
 
     def _migrate(self) -> None:
         """As the owner of the tables, in a process of its own; the story works as the application."""
@@ -120,9 +128,12 @@ class Command(BaseCommand):
 
     @staticmethod
     def _market(options: dict[str, Any]) -> Iterable[Snapshot]:
-        if options["data"]:
-            return real.snapshots(options["data"])
-        return market.snapshots(seed=options["seed"], fall=options["fall"])
+        found = (
+            real.snapshots(options["data"])
+            if options["data"]
+            else market.snapshots(seed=options["seed"], fall=options["fall"])
+        )
+        return islice(found, 0, None, options["every"])
 
     def _prove(self, cast: casting.Cast, options: dict[str, Any]) -> list[str]:
         """Check the story, then the whole record; the names of the checks that fail."""
@@ -141,6 +152,7 @@ class Command(BaseCommand):
             failed.append("verify")
         else:
             self.stdout.write(f"ok   verify: log of {record.sealed_up_to()}, entries, projections")
+        self.stdout.write(f"Book {proof.book_hash()}")
         return failed
 
     def _open_house(self, cast: casting.Cast, story: str) -> None:
@@ -151,9 +163,7 @@ class Command(BaseCommand):
         people.create_user("officer", password=password)
         people.grant_role("officer", role="risk-officer", at=at, cause=cause)
         called = next(player for player in cast.players if not player.counterparty and player.legs)
-        key = people.issue_credential(
-            title="demo", member_id=called.member_id, at=at, cause=cause
-        )
+        key = people.issue_credential(title="demo", member_id=called.member_id, at=at, cause=cause)
         venue = people.issue_credential(
             title="demo venue", venue=cast.document["venue"], at=at, cause=cause
         )
