@@ -72,16 +72,17 @@ def relay(*, limit: int = 500) -> int:
     return count
 
 
-def lease(job_id: int, *, worker: str) -> Leased | None:
+def lease(job_id: int, *, kind: str, worker: str) -> Leased | None:
     """Take a due job, or one whose owner's lease ran out; None when there is nothing to do.
 
+    The kind must be the job's: a message that outlived its database names somebody else's job.
     A job that already used its attempts is declared dead instead: it must have taken its process
     down with it each time, or somebody would have said why.
     """
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
-            _LEASE, [ATTEMPTS, ATTEMPTS, ATTEMPTS, now, now + LEASE, worker, job_id, now, now]
+            _LEASE, [ATTEMPTS, ATTEMPTS, ATTEMPTS, now, now + LEASE, worker, job_id, kind, now, now]
         )
         row = cursor.fetchone()
     if row is None:
@@ -155,7 +156,7 @@ _LEASE = """
         attempts = CASE WHEN attempts >= %s THEN attempts ELSE attempts + 1 END,
         finished_at = CASE WHEN attempts >= %s THEN %s ELSE NULL END,
         token = token + 1, lease_until = %s, worker = %s
-    WHERE id = %s AND state IN ('due', 'leased') AND not_before <= %s
+    WHERE id = %s AND kind = %s AND state IN ('due', 'leased') AND not_before <= %s
       AND (state = 'due' OR lease_until < %s)
     RETURNING kind, key, address, token, attempts, state
 """

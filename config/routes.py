@@ -6,8 +6,8 @@ imports one above it to be heard by it.
     trade, collateral, penalty  ->  re-margin the account
     price set sealed            ->  settle expiries  ->  re-margin everybody
     withdrawal requested        ->  margin tests it and has it settled or refused
-    run completed               ->  decide the calls of whoever is short or was called
-    clock advanced              ->  sweep due calls, start periodic and nightly runs, watch cases
+    run completed               ->  decide the calls of whoever is short or was called, a job each
+    clock advanced              ->  sweep due calls, start periodic and nightly runs, mind cases
     call breached               ->  open a case, and walk it step by step
 """
 

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 
 from clearing import selectors as record
 from clearing.domain.errors import NotFound
+from clearing.domain.scope import Scope
 from clearing.store import Recorded
 from liquidation import models
 from liquidation.domain import case as machine
@@ -40,3 +41,11 @@ def cases_of(account_id: str) -> QuerySet[models.Case]:
 def trail(case_id: str) -> list[Recorded]:
     """From the call to the last fact of the case, in order: call, plan, trades, margin, outcome."""
     return record.trail(case(case_id).correlation_id)
+
+
+def visible_case(case_id: str, *, scope: Scope) -> models.Case:
+    """The case, if it is the caller's. Raises NotFound alike for others' and for none."""
+    found = case(case_id)
+    if not record.owns(found.account, scope=scope):
+        raise NotFound(field="case_id", case=case_id)
+    return found

@@ -22,6 +22,12 @@ def walk_case(*, job_id: int, **_newer: Any) -> None:
     jobs.run(job_id, lambda it, cause: cases.walk(it["account"], cause=cause))
 
 
+@shared_task(name="liquidation.mind_case")
+def mind_case(*, job_id: int, **_newer: Any) -> None:
+    """Left for each case that should be moving."""
+    jobs.run(job_id, lambda it, cause: cases.mind(it["account"], cause=cause))
+
+
 @shared_task(name="liquidation.watch_cases")
 def watch_cases(*, job_id: int, **_newer: Any) -> None:
     """Left by every step of business time."""

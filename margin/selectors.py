@@ -22,6 +22,7 @@ from clearing import selectors as record
 from clearing.domain.errors import NotFound, Refusal
 from clearing.domain.instrument import Instrument, Kind, Payoff
 from clearing.domain.prices import PriceSet, forward_key
+from clearing.domain.scope import Scope
 from clearing.selectors import BookColumns, SealedPrices
 from margin import models
 from margin.domain.calls import CALL_PERCENT, OPEN, Levels
@@ -387,3 +388,19 @@ def components(row: models.Requirement) -> list[dict[str, Any]]:
 
 def calls() -> QuerySet[models.MarginCall]:
     return models.MarginCall.objects.order_by("-sequence")
+
+
+def result(account_id: str) -> models.Requirement:
+    """The latest requirement. Raises NotFound before the account was ever margined."""
+    found = latest_requirement(account_id)
+    if found is None:
+        raise NotFound(field="account", account=account_id, requirement="none computed yet")
+    return found
+
+
+def visible_call(call_id: str, *, scope: Scope) -> models.MarginCall:
+    """The call, if it is the caller's. Raises NotFound alike for others' and for none."""
+    found = call(call_id)
+    if not record.owns(found.account, scope=scope):
+        raise NotFound(field="call_id", call=call_id)
+    return found

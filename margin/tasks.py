@@ -45,10 +45,24 @@ def decide_calls(*, job_id: int, **_newer: Any) -> None:
     jobs.run(job_id, lambda it, cause: calls.decide_run(it["sequence"], cause=cause))
 
 
+@shared_task(name="margin.decide_call")
+def decide_call(*, job_id: int, **_newer: Any) -> None:
+    """Left for each account of a completed run that is short or called."""
+    jobs.run(
+        job_id, lambda it, cause: calls.decide(it["account"], run_id=it["run"], cause=cause)
+    )
+
+
 @shared_task(name="margin.sweep_calls")
 def sweep_calls(*, job_id: int, **_newer: Any) -> None:
     """Left by every step of business time."""
     jobs.run(job_id, lambda _, cause: calls.sweep(cause=cause))
+
+
+@shared_task(name="margin.sweep_call")
+def sweep_call(*, job_id: int, **_newer: Any) -> None:
+    """Left for each call whose due time has come."""
+    jobs.run(job_id, lambda it, cause: calls.sweep_one(it["account"], cause=cause))
 
 
 @shared_task(name="margin.schedule_runs")

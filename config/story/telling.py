@@ -28,6 +28,13 @@ class StoryStuck(RuntimeError):
     """Jobs died or do not finish; says which."""
 
 
+def begin(cast: Cast, first: Snapshot, *, cause: Cause) -> None:
+    """The opening, before any worker runs: it also starts the story's clock, so that no pulse
+    can start a live one. Doing it again changes nothing."""
+    if record.price_sets().first() is None:
+        seeding.set_up(cast, at=first.prices.at, cause=cause)
+
+
 def tell(cast: Cast, market: Iterable[Snapshot], *, cause: Cause, heard: Callable[[], None]) -> int:
     """Tell the story to its end; return how many snapshots it has. `heard` is called after each step.
 
@@ -40,7 +47,8 @@ def tell(cast: Cast, market: Iterable[Snapshot], *, cause: Cause, heard: Callabl
         if told_up_to is not None and snapshot.prices.at < told_up_to:
             continue
         if count == 1:
-            _open(cast, snapshot, cause=cause)
+            begin(cast, snapshot, cause=cause)
+            quiesce()
         else:
             _wait_for_due_times(snapshot, cast, cause=cause, heard=heard)
         _seal(snapshot, cause=cause)
@@ -58,16 +66,8 @@ def _told_up_to() -> datetime | None:
     return latest.at if latest else None
 
 
-def _open(cast: Cast, first: Snapshot, *, cause: Cause) -> None:
-    seeding.set_up(cast, at=first.prices.at, cause=cause)
-    quiesce()
-
-
 def _seal(snapshot: Snapshot, *, cause: Cause) -> None:
-    known = record.instruments(it.symbol for it in snapshot.terms)
-    for listed in snapshot.terms:
-        if listed.symbol not in known:
-            reference.list_instrument(listed, at=timekeeping.now(), cause=cause)
+    reference.list_instruments(snapshot.terms, at=timekeeping.now(), cause=cause)
     pricing.seal(snapshot.prices, cause=cause)
 
 

@@ -73,21 +73,29 @@ def walk(account_id: str, *, cause: Cause) -> int | None:
 
 
 def watch(*, cause: Cause) -> int:
-    """Walk every case on, and call people where one does not move; how many were looked at.
+    """Leave somebody to mind every case that should be moving; how many there are.
 
-    This is what carries a case over a lost wake-up, and over prices that were stale or missing.
+    This is what carries a case over prices that were stale or missing when it was to move.
     """
     rows = [row for row in selectors.open_cases() if row.state != State.STUCK]
     for row in rows:
-        under = Cause(actor=cause.actor, correlation_id=row.correlation_id, sequence=row.latest)
-        if walk(row.account, cause=under) is None:
-            _mind(row.account, cause=under)
+        address = {
+            "account": row.account,
+            "sequence": row.latest,
+            "correlation_id": row.correlation_id,
+        }
+        key = f"{row.case_id}:{row.latest}:{cause.sequence}"
+        jobs.leave("liquidation.mind_case", key=key, address=address)
     return len(rows)
 
 
 @store.decision
-def _mind(account_id: str, *, cause: Cause) -> int | None:
+def mind(account_id: str, *, cause: Cause) -> int | None:
+    """Walk a case on, or call people if it has not moved for too long."""
     stream = store.claim(f"case-{account_id}")
+    moved = walk(account_id, cause=cause)
+    if moved is not None:
+        return moved
     row = selectors.open_cases().filter(account=account_id).exclude(state=State.STUCK).first()
     at = timekeeping.now()
     if row is None or at - row.moved_at < PATIENCE:

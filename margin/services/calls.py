@@ -20,11 +20,20 @@ from margin.services import runs
 
 
 def decide_run(sequence: int, *, cause: Cause) -> int:
-    """What a completed run means for each of its accounts that is short or called; how many."""
-    fact = record.recorded(sequence).fact
-    accounts = selectors.to_decide(fact.run_id)
+    """Leave a decision for each account of a completed run that is short or called; how many.
+
+    A job each, worst first: they run side by side, and one that fails holds up nobody else.
+    """
+    run_id = record.recorded(sequence).fact.run_id
+    accounts = selectors.to_decide(run_id)
     for account_id in accounts:
-        decide(account_id, run_id=fact.run_id, cause=cause)
+        address = {
+            "run": run_id,
+            "account": account_id,
+            "sequence": sequence,
+            "correlation_id": cause.correlation_id,
+        }
+        jobs.leave("margin.decide_call", key=f"{run_id}:{account_id}", address=address)
     return len(accounts)
 
 
@@ -37,20 +46,24 @@ def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
 
 
 def sweep(*, cause: Cause) -> int:
-    """Decide every open call whose due time has passed; how many there were.
-
-    Each is margined afresh first, so a payment of the last second counts.
-    """
-    now = timekeeping.now()
-    due = selectors.due_calls(at=now)
+    """Leave a decision for every open call whose due time has passed; how many there were."""
+    due = selectors.due_calls(at=timekeeping.now())
     for call in due:
-        sweep_one(call.account, at=now, cause=cause)
+        address = {
+            "account": call.account,
+            "sequence": cause.sequence,
+            "correlation_id": call.correlation_id,
+        }
+        jobs.leave("margin.sweep_call", key=f"{call.call_id}:{cause.sequence}", address=address)
     return len(due)
 
 
 @store.decision
-def sweep_one(account_id: str, *, at: datetime, cause: Cause) -> list[int]:
-    """Raises NotYet while the latest set's expiries are being settled."""
+def sweep_one(account_id: str, *, cause: Cause) -> list[int]:
+    """What becomes of a call that is due. The account is margined afresh first, so a payment of the
+    last second counts. Raises NotYet while the latest set's expiries are being settled.
+    """
+    at = timekeeping.now()
     store.claim(f"call-{account_id}")
     requirement = runs.remargin(account_id, cause=cause)
     if requirement is None:

@@ -72,6 +72,7 @@ class Command(BaseCommand):
             except stage.StageNotFree as error:
                 raise CommandError(str(error)) from error
             self._migrate()
+            self._begin(cast, story, options)
             with stage.processes(site=not options["once"]) as running:
                 self._tell(cast, story, options)
                 failed = self._prove(cast, options)
@@ -116,6 +117,10 @@ class Command(BaseCommand):
             env=os.environ | {"SURETY_DATABASE_ROLE": ""},
         )
         connection.close()
+
+    def _begin(self, cast: casting.Cast, story: str, options: dict[str, Any]) -> None:
+        cause = Cause(actor="system:demo", correlation_id=story)
+        telling.begin(cast, next(iter(self._market(options))), cause=cause)
 
     def _tell(self, cast: casting.Cast, story: str, options: dict[str, Any]) -> None:
         narrator = narration.Narrator(self.stdout.write)

@@ -1,0 +1,168 @@
+"""What an account must hold, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from clearing import selectors as record
+from clearing.api.door import Door, checked, scope_of
+from clearing.api.fields import DecimalText, Moment, plain
+from clearing.api.pages import SequencePage, newest_first, paged
+from margin import selectors
+
+PARTS = (
+    "mark_to_market",
+    "worst",
+    "initial_factor",
+    "initial_contingency",
+    "maintenance_contingency",
+)
+
+
+class Levels(serializers.Serializer[Any]):
+    run_id = serializers.CharField()
+    account_id = serializers.CharField()
+    at = Moment(help_text="Business time of the run.")
+    asset = serializers.CharField(help_text="Every amount here is in it.")
+    reason = serializers.CharField(help_text="Why the account could not be priced; empty if it was.")
+    equity = DecimalText(allow_null=True)
+    maintenance = DecimalText(
+        allow_null=True, help_text="Below it, times the call factor, the account is called."
+    )
+    initial = DecimalText(allow_null=True, help_text="What a withdrawal must leave.")
+    account_version = serializers.IntegerField(help_text="The book: this version of the account,")
+    account_sequence = serializers.IntegerField(help_text="whose latest fact was this one.")
+    price_sequence = serializers.IntegerField()
+    parameter_set = serializers.CharField(help_text="SHA-256 of the parameter set: its name.")
+    array_digest = serializers.CharField(help_text="SHA-256 of the risk array that was multiplied.")
+    result_hash = serializers.CharField(
+        help_text="SHA-256 of the result and all it names: the same inputs give the same hash."
+    )
+
+
+class Scenario(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    amount = DecimalText(help_text="Gain is positive.")
+
+
+class Group(serializers.Serializer[Any]):
+    underlying = serializers.CharField()
+    binding = serializers.CharField(help_text="The scenario that decides.")
+    mark_to_market = DecimalText()
+    worst = DecimalText(help_text="The binding scenario's amount.")
+    initial_factor = DecimalText(help_text="A number without unit.")
+    initial_contingency = DecimalText()
+    maintenance_contingency = DecimalText()
+    vector = Scenario(many=True, help_text="Every scenario.")
+
+
+class Requirement(Levels):
+    price_set = serializers.CharField(help_text="SHA-256 of the sealed prices: their name.")
+    groups = Group(many=True, help_text="Per margin group in which the account has something.")
+
+
+EXAMPLE = {
+    "run_id": "prices-1040",
+    "account_id": "NORTH-1",
+    "at": "2026-01-01T01:00:00.000000Z",
+    "asset": "USDC",
+    "reason": "",
+    "equity": "1000000.000000",
+    "maintenance": "13500.000000",
+    "initial": "16875.000000",
+    "account_version": 7,
+    "account_sequence": 1043,
+    "price_sequence": 1040,
+    "price_set": "5b1f…",
+    "parameter_set": "9d70…",
+    "array_digest": "e1c2…",
+    "result_hash": "77ab…",
+    "groups": [
+        {
+            "underlying": "BTC",
+            "binding": "spot -15 %, vol up",
+            "mark_to_market": "0.0",
+            "worst": "-13500.0",
+            "initial_factor": "1.25",
+            "initial_contingency": "0.0",
+            "maintenance_contingency": "0.0",
+            "vector": [{"name": "spot -15 %, vol up", "amount": "-13500.0"}],
+        }
+    ],
+}
+
+
+class LatestRequirement(Door):
+    """GET the requirement in force, with all that led to it."""
+
+    @extend_schema(
+        operation_id="get_requirement",
+        tags=["margin"],
+        summary="The latest requirement, explained",
+        description="By the newest sealed prices and the newest book that were margined. Levels are"
+        " rounded to the asset's smallest unit against the account; components are what the engine"
+        " computed, spelled exactly. With the named book, prices and parameters anybody arrives at"
+        " the same hash.",
+        responses={200: Requirement},
+        examples=[OpenApiExample("A long perpetual", EXAMPLE, response_only=True)],
+    )
+    def get(self, request: Request, account_id: str) -> Response:
+        account = record.visible(account_id, scope=scope_of(request))
+
+        row = selectors.result(account.account_id)
+
+        groups = [
+            {
+                "underlying": group["underlying"],
+                "binding": group["binding"],
+                **{name: plain(group[name]) for name in PARTS},
+                "vector": [{"name": name, "amount": plain(v)} for name, v in group["vector"]],
+            }
+            for group in selectors.components(row)
+        ]
+        price_set = selectors.run(row.run_id).price_set
+        levels = _levels(row, record.scales())
+        return Response(Requirement({**levels, "price_set": price_set, "groups": groups}).data)
+
+
+class Requirements(Door):
+    """GET every requirement there was."""
+
+    @extend_schema(
+        operation_id="list_requirements",
+        tags=["margin"],
+        summary="Requirements of an account over time",
+        description="Newest first. A result never changes after it is written.",
+        parameters=[SequencePage],
+        responses={200: paged(Levels)},
+    )
+    def get(self, request: Request, account_id: str) -> Response:
+        account = record.visible(account_id, scope=scope_of(request))
+        query = checked(SequencePage, request.query_params)
+
+        found = selectors.requirements(account.account_id)
+
+        digits = record.scales()
+        return Response(
+            newest_first(
+                found, **query, by="id", show=lambda row: Levels(_levels(row, digits)).data
+            )
+        )
+
+
+def _levels(row: Any, digits: dict[str, int]) -> dict[str, Any]:
+    """No number at all where the account could not be priced: zero would be an answer."""
+    amounts = {
+        name: None if row.reason else record.shown(row.asset, getattr(row, name), digits)
+        for name in ("equity", "maintenance", "initial")
+    }
+    same = (
+        *("run_id", "at", "asset", "reason", "account_version", "account_sequence"),
+        *("price_sequence", "parameter_set", "array_digest", "result_hash"),
+    )
+    return {"account_id": row.account, **amounts, **{name: getattr(row, name) for name in same}}
