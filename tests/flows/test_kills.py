@@ -25,7 +25,7 @@ from tests.environment import VAR
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = Path(__file__).resolve().parent / "faults"
 SEED = int(os.environ.get("KILL_SEED", "20260205"))
-EVERY = 4  # snapshots apart: a short story with a call, a payment and a liquidation in it
+EVERY = 2  # every second snapshot: a short story with a call, a payment and a liquidation in it
 
 FACTS = (
     "margin.run-completed.v1",
