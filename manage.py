@@ -30,13 +30,19 @@ def main() -> None:
         os.environ.setdefault("SURETY_DATABASE_ROLE", "")
     # Django comes after the environment is set.
     from django.conf import settings  # noqa: PLC0415
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
     from config import embedded  # noqa: PLC0415
+    from config.database import MalformedDatabaseUrl  # noqa: PLC0415
 
     with ExitStack() as around:
+        try:
+            ours = settings.SURETY_EMBEDDED
+        except (ImproperlyConfigured, MalformedDatabaseUrl) as fault:
+            sys.exit(str(fault))  # it says what to mend; a traceback would hide it
         asked_for_help = {"-h", "--help", "--version"} & set(sys.argv)
-        if settings.SURETY_EMBEDDED and command not in NEED_NO_SERVERS and not asked_for_help:
+        if ours and command not in NEED_NO_SERVERS and not asked_for_help:
             around.enter_context(embedded.servers(Path(settings.SURETY_VAR)))
         execute_from_command_line(sys.argv)
 
