@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -62,8 +63,40 @@ def list_instrument(terms: InstrumentListed, *, at: datetime, cause: Cause) -> i
     return store.append(stream, terms, at=at, cause=cause)
 
 
-def resolve(terms: InstrumentListed) -> Instrument:
-    """The listed terms with their assets' digits. Raises AssetUnknown, TermsNotValid, NotANumber."""
+@store.decision
+def list_instruments(found: Iterable[InstrumentListed], *, at: datetime, cause: Cause) -> list[str]:
+    """All of them or none, as one decision; the symbols that were not listed before, in order.
+
+    Raises as `list_instrument`.
+    """
+    wanted = {terms.symbol: terms for terms in found}
+    digits = selectors.scales()
+    resolved = {symbol: resolve(terms, digits=digits) for symbol, terms in wanted.items()}
+    for it in resolved.values():
+        instrument.check_terms(it)
+    unknown = sorted(wanted.keys() - _agreed(resolved).keys())
+    streams = {symbol: store.claim(f"instrument-{symbol}") for symbol in unknown}
+    meanwhile = _agreed({symbol: resolved[symbol] for symbol in unknown})
+    new = [symbol for symbol in unknown if symbol not in meanwhile]
+    for symbol in new:
+        store.append(streams[symbol], wanted[symbol], at=at, cause=cause)
+    return new
+
+
+def _agreed(resolved: Mapping[str, Instrument]) -> dict[str, Instrument]:
+    """Those that are listed already. Raises TermsDiffer."""
+    known = selectors.instruments(resolved) if resolved else {}
+    for symbol, it in known.items():
+        if replace_status(it) != resolved[symbol]:
+            raise TermsDiffer(field="symbol", symbol=symbol)
+    return known
+
+
+def resolve(terms: InstrumentListed, *, digits: Mapping[str, int] | None = None) -> Instrument:
+    """The listed terms with their assets' digits, looked up unless given.
+
+    Raises AssetUnknown, TermsNotValid, NotANumber.
+    """
     try:
         kind, payoff = Kind(terms.kind), Payoff(terms.payoff)
     except ValueError:
@@ -77,14 +110,21 @@ def resolve(terms: InstrumentListed) -> Instrument:
         underlying=terms.underlying,
         quote=terms.quote,
         settlement=terms.settlement,
-        scale=selectors.scale(terms.settlement),
-        underlying_scale=selectors.scale(terms.underlying),
+        scale=_scale(terms.settlement, digits),
+        underlying_scale=_scale(terms.underlying, digits),
         lot_size=amounts.decimal(terms.lot_size, field="lot_size"),
         tick_size=amounts.decimal(terms.tick_size, field="tick_size"),
         expiry_at=clock.parsed(terms.expiry_at) if terms.expiry_at else None,
         strike=amounts.decimal(terms.strike, field="strike") if terms.strike else None,
         is_call=terms.option_type == "call" if terms.option_type else None,
     )
+
+
+def _scale(asset: str, digits: Mapping[str, int] | None) -> int:
+    known = selectors.scales() if digits is None else digits
+    if asset not in known:
+        raise selectors.AssetUnknown(field="asset", asset=asset)
+    return known[asset]
 
 
 def replace_status(known: Instrument) -> Instrument:

@@ -1,0 +1,32 @@
+"""What the commands say: one spelling of refusals, times and counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clearing.domain.cause import Cause
+from clearing.domain.errors import Refusal
+
+
+def said(refusal: Refusal) -> str:
+    """Code and field as at every other door, then the sentence."""
+    return f"{refusal.code} {refusal.field or '-'}: {refusal.sentence}"
+
+
+def moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def period(text: str) -> datetime:
+    """A day or a time, in UTC unless it says otherwise. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def cause_of(command: str, paths: Iterable[Path]) -> Cause:
+    """The same files again are the same story."""
+    names = hashlib.sha256("\n".join(sorted(path.name for path in paths)).encode())
+    return Cause(actor=f"system:{command}", correlation_id=f"{command}-{names.hexdigest()[:12]}")
