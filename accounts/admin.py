@@ -1,8 +1,8 @@
 """Members, accounts and who may log in. Accounts are opened here by the service the API uses too."""
+# ruff: noqa: ARG002 - Django says what its hooks take
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -80,7 +80,8 @@ class AccountDesk(RecordDesk):
         )
 
 
-def _revoke(record: models.Credential, *, reason: str, at: datetime, cause: Cause) -> str:
+def _revoke(record: models.Credential, *, reason: str, cause: Cause) -> str:
+    at = timekeeping.now()
     people.revoke_credential(record.credential_id, reason=reason, at=at, cause=cause)
     return f"{record.credential_id} is revoked"
 
@@ -111,12 +112,16 @@ class UserDesk(RecordDesk):
     fields = ("username", "roles", "member_id", "is_active", "last_login", "date_joined")
     readonly_fields = fields
 
-    @admin.display(description="roles")
-    def roles(self, user: models.User) -> str:
-        return ", ".join(self._held().get(user.username, [])) or "none"
+    held: dict[str, list[str]] = {}
 
-    def _held(self) -> dict[str, list[str]]:
+    def get_queryset(self, request: HttpRequest) -> columns.QuerySet[models.User]:
         held: dict[str, list[str]] = {}
         for login, role in models.RoleHeld.objects.order_by("role").values_list("login", "role"):
             held.setdefault(login, []).append(role)
-        return held
+        self.held = held  # one question for a whole page
+        users: columns.QuerySet[models.User] = super().get_queryset(request)
+        return users
+
+    @admin.display(description="roles")
+    def roles(self, user: models.User) -> str:
+        return ", ".join(self.held.get(user.username, [])) or "none"

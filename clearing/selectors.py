@@ -170,12 +170,13 @@ def shared_instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
 
     Taken before account streams are claimed, as `locked_instrument` is.
     """
+    named = list(symbols)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM clearing_instrument WHERE symbol = ANY (%s) ORDER BY symbol FOR KEY SHARE",
-            [list(symbols)],
+            [named],
         )
-    return instruments(symbols)
+    return instruments(named)
 
 
 def locked_instrument(symbol: str) -> Instrument:
@@ -437,6 +438,12 @@ def settled_accounts(expiry: int) -> int:
 
 
 # --- what a caller may see --------------------------------------------------------------------
+
+
+def owns(account_id: str, *, scope: Scope) -> bool:
+    """Whether the account is the caller's to look at."""
+    row = models.AccountState.objects.filter(account=account_id).first()
+    return row is not None and may_see(scope, member_id=row.member)
 
 
 def visible(account_id: str, *, scope: Scope) -> AccountRow:

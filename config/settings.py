@@ -99,6 +99,10 @@ SURETY_PROJECTIONS = (
     "margin.projections",
     "liquidation.projections",
 )
+SURETY_CHECKS = (  # what `manage.py verify` asks beside the record's own checks
+    "margin.checks",
+    "liquidation.checks",
+)
 SURETY_ROUTES = "config.routes"
 # The order streams are claimed in: top app first. The part of a stream's name before its first
 # dash is its kind.
@@ -159,7 +163,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["clearing.api.parsers.StrictJSON"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.answers.answer",
     "COERCE_DECIMAL_TO_STRING": True,
@@ -176,6 +180,16 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.with_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "CallState": "margin.api.calls.STATES",
+        "CaseState": "liquidation.api.cases.STATES",
+        "InstrumentKind": "clearing.api.reference.KINDS",
+        "AccountKind": "accounts.domain.members.KINDS",
+    },
 }
 UNFOLD = {
     "SITE_TITLE": "Surety",
@@ -184,6 +198,10 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "config.desk.front.front_page",
+    "STYLES": ["config.desk.navigation.styles"],
+    "SCRIPTS": ["config.desk.navigation.scripts"],
+    "COLORS": {"primary": "config.desk.navigation.primary"},
+    "SIDEBAR": {"navigation": "config.desk.navigation.sidebar"},
 }
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from scipy.sparse import coo_array, csr_array
 
 from clearing import selectors as record
@@ -26,6 +26,7 @@ from clearing.domain.scope import Scope
 from clearing.selectors import BookColumns, SealedPrices
 from margin import models
 from margin.domain.calls import CALL_PERCENT, OPEN, Levels
+from margin.domain.events import WITHDRAWAL
 from margin.engine import parameters as method
 from margin.engine import risk_array, shapes
 from margin.engine.parameters import Parameters
@@ -330,7 +331,7 @@ def runs() -> QuerySet[models.Run]:
 
 
 def last_run_of_all() -> models.Run | None:
-    return runs().exclude(kind="account").first()
+    return runs().exclude(kind__in=["account", WITHDRAWAL]).first()
 
 
 def call(call_id: str) -> models.MarginCall:
@@ -366,9 +367,8 @@ def to_decide(run_id: str) -> list[str]:
     A coarse net, never finer than the rule: `calls.decide` has the last word on each.
     """
     rows = models.Requirement.objects.filter(run_id=run_id, reason="")
-    short = rows.filter(
-        maintenance__gt=0, equity__lte=F("maintenance") / 100 * CALL_PERCENT + CALL_PERCENT
-    )
+    near = F("maintenance") / 100 * CALL_PERCENT + CALL_PERCENT
+    short = rows.filter(Q(maintenance__gt=0, equity__lte=near) | Q(equity__lt=0))
     called = models.MarginCall.objects.filter(state__in=OPEN).values_list("account", flat=True)
     both = short | rows.filter(account__in=list(called))
     return [
@@ -388,14 +388,6 @@ def components(row: models.Requirement) -> list[dict[str, Any]]:
 
 def calls() -> QuerySet[models.MarginCall]:
     return models.MarginCall.objects.order_by("-sequence")
-
-
-def result(account_id: str) -> models.Requirement:
-    """The latest requirement. Raises NotFound before the account was ever margined."""
-    found = latest_requirement(account_id)
-    if found is None:
-        raise NotFound(field="account", account=account_id, requirement="none computed yet")
-    return found
 
 
 def visible_call(call_id: str, *, scope: Scope) -> models.MarginCall:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from clearing.domain.errors import Refusal
 
 PREFIX = "clr"
+_KEY = re.compile(rf"{PREFIX}_([0-9a-f]{{1,20}})_([0-9a-f]{{1,128}})")
 
 
 class CredentialNotValid(Refusal):
@@ -39,10 +41,10 @@ def spelled(*, credential_id: str, secret: str) -> str:
 
 def parts(key: str) -> tuple[str, str]:
     """(credential id, secret). Raises CredentialNotValid."""
-    pieces = key.split("_")
-    if len(pieces) != 3 or pieces[0] != PREFIX or not all(pieces):
+    found = _KEY.fullmatch(key)
+    if found is None:
         raise CredentialNotValid
-    return pieces[1], pieces[2]
+    return found[1], found[2]
 
 
 def hashed(secret: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from clearing import selectors, store
+from clearing import models, selectors, store
 from clearing.domain import clock
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
@@ -22,10 +22,15 @@ def now() -> datetime:
 
     Raises ClockNotStarted.
     """
+    return reading().now
+
+
+def reading() -> models.Clock:
+    """Business time, who feeds it, and the fact that set it. Raises ClockNotStarted."""
     row = selectors.business_clock()
     if row is None:
         raise ClockNotStarted
-    return row.now
+    return row
 
 
 @store.decision

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 
 from clearing import selectors, store
 from clearing.domain import account, instrument
 from clearing.domain.cause import Cause
+from clearing.domain.errors import Refusal
 from clearing.domain.instrument import Instrument, InstrumentUnknown
 from clearing.domain.trade import BatchOutOfRange, Leg, Trade, legs_of
 
@@ -35,15 +37,28 @@ def novate_all(trades: Sequence[Trade], *, at: datetime, cause: Cause) -> list[i
     if not 1 <= len(trades) <= MOST_IN_A_BATCH:
         raise BatchOutOfRange(field="trades", count=len(trades), limit=MOST_IN_A_BATCH)
     terms = selectors.shared_instruments({trade.symbol for trade in trades})
-    legs = {(t.venue, t.trade_id): legs_of(t, _listed(terms, t.symbol)) for t in trades}
+    legs = {}
+    for place, trade in enumerate(trades):
+        with _naming(place):
+            legs[trade.venue, trade.trade_id] = legs_of(trade, _listed(terms, trade.symbol))
     accounts = sorted({leg.account_id for pair in legs.values() for leg in pair})
     streams = {account_id: store.claim(f"account-{account_id}") for account_id in accounts}
-    return [
-        _novate_one(
-            trade, legs[trade.venue, trade.trade_id], terms[trade.symbol], streams, at, cause
-        )
-        for trade in trades
-    ]
+    sequences = []
+    for place, trade in enumerate(trades):
+        pair, it = legs[trade.venue, trade.trade_id], terms[trade.symbol]
+        with _naming(place):
+            sequences.append(_novate_one(trade, pair, it, streams, at, cause))
+    return sequences
+
+
+@contextmanager
+def _naming(place: int) -> Iterator[None]:
+    """A refusal of one trade of many says which."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.place = place
+        raise
 
 
 def _novate_one(

@@ -17,12 +17,14 @@ from clearing.api.pages import SequencePage, newest_first, paged
 from liquidation import selectors
 from liquidation.domain.states import State
 
+STATES = [it.value for it in State if it is not State.NONE]
+
 
 class Case(serializers.Serializer[Any]):
     case_id = serializers.CharField()
     account_id = serializers.CharField()
     call_id = serializers.CharField(help_text="The breached call that opened it.")
-    state = serializers.ChoiceField(choices=[it.value for it in State if it is not State.NONE])
+    state = serializers.ChoiceField(choices=STATES)
     reason = serializers.CharField()
     asset = serializers.CharField(help_text="Every amount here is in it.")
     equity = DecimalText(help_text="When it was last margined.")

@@ -19,11 +19,15 @@ from margin import selectors
 from margin.domain.calls import State
 from margin.services import calls
 
+STATES = [it.value for it in State if it is not State.NONE]
+
 
 class Call(serializers.Serializer[Any]):
-    call_id = serializers.CharField(help_text="Also the correlation id of all that follows from it.")
+    call_id = serializers.CharField(
+        help_text="Also the correlation id of all that follows from it."
+    )
     account_id = serializers.CharField()
-    state = serializers.ChoiceField(choices=[it.value for it in State if it is not State.NONE])
+    state = serializers.ChoiceField(choices=STATES)
     asset = serializers.CharField(help_text="Every amount here is in it.")
     amount = DecimalText(help_text="To pay.")
     equity = DecimalText()

@@ -13,6 +13,7 @@ from clearing import selectors as record
 from clearing.api.door import Door, checked, scope_of
 from clearing.api.fields import DecimalText, Moment, plain
 from clearing.api.pages import SequencePage, newest_first, paged
+from clearing.domain.errors import NotFound
 from margin import selectors
 
 PARTS = (
@@ -29,7 +30,9 @@ class Levels(serializers.Serializer[Any]):
     account_id = serializers.CharField()
     at = Moment(help_text="Business time of the run.")
     asset = serializers.CharField(help_text="Every amount here is in it.")
-    reason = serializers.CharField(help_text="Why the account could not be priced; empty if it was.")
+    reason = serializers.CharField(
+        help_text="Why the account could not be priced; empty if it was."
+    )
     equity = DecimalText(allow_null=True)
     maintenance = DecimalText(
         allow_null=True, help_text="Below it, times the call factor, the account is called."
@@ -114,7 +117,9 @@ class LatestRequirement(Door):
     def get(self, request: Request, account_id: str) -> Response:
         account = record.visible(account_id, scope=scope_of(request))
 
-        row = selectors.result(account.account_id)
+        row = selectors.latest_requirement(account.account_id)
+        if row is None:
+            raise NotFound(field="account", account=account_id, requirement="none computed yet")
 
         groups = [
             {

@@ -1,0 +1,257 @@
+"""Rows from the log again: aside, to be compared with the live ones, or in their place.
+
+Theory of operation. Projectors write to tables by their plain names, and a temporary table hides a
+permanent one of the same name from this connection alone. So the very functions that keep the rows
+up to date fill an empty copy ("aside"), while everybody else reads and writes the live tables and
+waits for nothing. Then the two are compared, row by row.
+
+Entries and holdings are not written a fact at a time: entries go in by COPY and holdings are their
+sum. A fact that only moves its account's version along (a trade, a deposit) is not applied one by
+one either, since only the last of them can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, connection, models, transaction
+
+from clearing import codec, projections, selectors, store
+from clearing.domain import entries
+from clearing.domain.cause import Cause
+from clearing.services.findings import UNREADABLE, Progress, quiet, rows, streamed
+from clearing.store import Recorded
+
+FOREVER = 2**63 - 1
+REFUSED = (DatabaseError, ObjectDoesNotExist)
+
+
+class ReplayStopped(Exception):
+    """A fact cannot be read or applied: it is not what was recorded, or the code cannot read it."""
+
+    def __init__(self, sequence: int, name: str, error: Exception) -> None:
+        self.sequence = sequence
+        self.says = f"{name} cannot be applied ({type(error).__name__}: {error})"
+        super().__init__(f"fact {sequence}: {self.says}")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`columns` leaves out numbers the database hands out: they say nothing and nobody keeps them."""
+
+    name: str
+    live: str
+    columns: str
+
+
+def rebuild(*, progress: Progress = quiet) -> dict[str, int]:
+    """Make every projection what the log says; return how many rows of each table differed.
+
+    One transaction. Facts whose order is sealed are replayed aside while writers go on; then
+    claiming is locked, so that no decision straddles the change, for the rest of the log, the
+    comparison, and the tables that differ. Readers never wait and never see half of it. Where
+    nothing differs nothing is written. Raises ReplayStopped, and has then changed nothing.
+    """
+    with transaction.atomic(), aside() as tables:
+        sealed = selectors.sealed_up_to()
+        count = replay(after=0, up_to=sealed, progress=progress)
+        with connection.cursor() as cursor:
+            # writers hold a share of this until they commit, and take it before anything else
+            cursor.execute("LOCK TABLE clearing_stream IN EXCLUSIVE MODE")
+        count += replay(after=sealed, progress=progress, counted=count)
+        complete()
+        progress("facts replayed", count, 0)
+        return {table.name: _put_in_place(table, progress) for table in tables}
+
+
+def _put_in_place(table: Table, progress: Progress) -> int:
+    missing, surplus = differences(table)
+    if missing or surplus:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table.live}")  # noqa: S608 - names of ours
+            cursor.execute(
+                f"INSERT INTO {table.live} ({table.columns})"  # noqa: S608
+                f" SELECT {table.columns} FROM {_aside(table)}"
+            )
+    differed = max(missing, surplus)
+    progress(table.name, rows_of(table), differed)
+    return differed
+
+
+@contextmanager
+def aside() -> Iterator[list[Table]]:
+    """Inside a transaction: every projection's name stands for an empty copy, for us alone."""
+    assert connection.in_atomic_block, "the copies end with a transaction"
+    tables = [_table(model) for module in _modules() for model in module.TABLES]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(
+                f"CREATE TEMPORARY TABLE {_quoted(table.name)}"
+                f" (LIKE {table.live} INCLUDING ALL) ON COMMIT DROP"
+            )
+            cursor.execute("SELECT to_regclass(%s) = to_regclass(%s)", [table.name, _aside(table)])
+            assert cursor.fetchone() == (True,), f"{table.name} must not mean the live table now"
+    yield tables
+    # An error ends the transaction, and the copies with it.
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DROP TABLE {_aside(table)}")
+
+
+def replay(
+    *, after: int, up_to: int = FOREVER, progress: Progress = quiet, counted: int = 0
+) -> int:
+    """Apply the facts past `after` up to and including `up_to` aside; return how many there were.
+
+    Raises ReplayStopped.
+    """
+    count = 0
+    effects: list[tuple[int, str, str, int]] = []
+    for row in streamed(_FACTS, [after, up_to]):
+        try:
+            effects.extend(_applied(row))
+        except (*UNREADABLE, *REFUSED) as error:
+            raise ReplayStopped(row[0], row[3], error) from error
+        count += 1
+        if len(effects) >= 20_000:
+            _write_entries(effects)
+            effects.clear()
+            progress("facts replayed", counted + count, None)
+    _write_entries(effects)
+    return count
+
+
+def _applied(row: tuple[Any, ...]) -> list[tuple[int, str, str, int]]:
+    """Do what one fact does to rows, and return its entries."""
+    sequence, stream, version, name, effective_at, recorded_at, *cause, payload = row
+    fact = codec.decode(name, payload)
+    projectors = _projectors(fact.NAME)
+    if projectors:
+        recorded = Recorded(
+            sequence=sequence,
+            stream=stream,
+            version=version,
+            effective_at=effective_at,
+            recorded_at=recorded_at,
+            cause=Cause(actor=cause[0], correlation_id=cause[1], sequence=cause[2]),
+            fact=fact,
+        )
+        for project in projectors:
+            project(recorded)
+    return [(sequence, it.account, it.asset, it.amount) for it in entries.effects(fact)]
+
+
+@cache
+def _projectors(name: str) -> tuple[Callable[[Recorded], None], ...]:
+    """All but moving an account's version along, which `complete` does at once."""
+    found = store.projectors().get(name, ())
+    return () if found == (projections.account_moved,) else found
+
+
+def _write_entries(effects: list[tuple[int, str, str, int]]) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY clearing_entry (sequence, account, asset, amount) FROM STDIN") as copy,
+    ):
+        for entry in effects:
+            copy.write_row(entry)
+
+
+def complete() -> None:
+    """After the last fact: what is written for all facts at once."""
+    moves = [name for (name,) in rows("SELECT DISTINCT name FROM clearing_event") if _moves(name)]
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNTS_MOVED, [moves])
+        cursor.execute("ANALYZE clearing_entry")
+        cursor.execute(_HOLDINGS, [list(entries.HOUSE_ACCOUNTS)])
+
+
+def _moves(name: str) -> bool:
+    return store.projectors().get(codec.current(name)) == (projections.account_moved,)
+
+
+def differences(table: Table) -> tuple[int, int]:
+    """How many rows the live table lacks, and how many it has that do not follow from the log."""
+    lacks, has = _lacks(table), _has(table)
+    ((missing, surplus),) = rows(
+        f"SELECT (SELECT count(*) FROM ({lacks}) AS l), (SELECT count(*) FROM ({has}) AS h)"  # noqa: S608
+    )
+    return missing, surplus
+
+
+def examples(table: Table, *, most: int) -> list[tuple[str, str]]:
+    """Some differing rows, as (what is wrong, the row)."""
+    kinds = (("does not follow from the log", _has(table)), ("is missing", _lacks(table)))
+    return [
+        (wrong, row)
+        for wrong, difference in kinds
+        for (row,) in rows(
+            f"SELECT to_jsonb(it)::text FROM ({difference}) AS it LIMIT %s",  # noqa: S608
+            [most],
+        )
+    ]
+
+
+def _lacks(table: Table) -> str:
+    return _EXCEPT.format(left=_aside(table), right=table.live, columns=table.columns)
+
+
+def _has(table: Table) -> str:
+    return _EXCEPT.format(left=table.live, right=_aside(table), columns=table.columns)
+
+
+def rows_of(table: Table) -> int:
+    count: int = rows(f"SELECT count(*) FROM {table.live}")[0][0]  # noqa: S608 - a name of ours
+    return count
+
+
+def _modules() -> list[Any]:
+    return [import_module(name) for name in settings.SURETY_PROJECTIONS]
+
+
+def _table(model: type[models.Model]) -> Table:
+    name = model._meta.db_table
+    columns = [
+        _quoted(each.column)
+        for each in model._meta.concrete_fields
+        if each.column and not isinstance(each, models.AutoField)
+    ]
+    ((schema,),) = rows(_SCHEMA, [name])
+    return Table(name=name, live=f"{_quoted(schema)}.{_quoted(name)}", columns=", ".join(columns))
+
+
+def _aside(table: Table) -> str:
+    return f"pg_temp.{_quoted(table.name)}"
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+_SCHEMA = "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = %s::regclass"
+_FACTS = """
+    SELECT sequence, stream, version, name, effective_at, recorded_at, actor, correlation_id,
+           cause, payload
+    FROM clearing_event WHERE sequence > %s AND sequence <= %s ORDER BY sequence
+"""
+_ACCOUNTS_MOVED = """
+    UPDATE clearing_accountstate AS state SET version = last.version, sequence = last.sequence
+    FROM (
+        SELECT DISTINCT ON (stream) stream, version, sequence FROM clearing_event
+        WHERE name = ANY (%s) ORDER BY stream, version DESC
+    ) AS last
+    WHERE last.stream = 'account-' || state.account AND last.version > state.version
+"""
+_HOLDINGS = """
+    INSERT INTO clearing_holding (account, asset, amount)
+    SELECT account, asset, sum(amount) FROM clearing_entry
+    WHERE account <> ALL (%s) GROUP BY account, asset HAVING sum(amount) <> 0
+"""
+_EXCEPT = "SELECT {columns} FROM {left} EXCEPT ALL SELECT {columns} FROM {right}"
