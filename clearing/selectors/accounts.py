@@ -1,0 +1,155 @@
+"""Accounts: standing, holdings, withdrawals, and who may look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from clearing import models
+from clearing.domain import entries
+from clearing.domain.account import Account, Standing
+from clearing.domain.errors import NotFound
+from clearing.domain.scope import Scope, may_see
+from clearing.selectors.books import live_book
+from clearing.store import Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    account_id: str
+    member_id: str
+    kind: str
+    title: str
+    standing: str
+    version: int
+    sequence: int
+    opened_at: datetime
+
+
+def account_row(account_id: str) -> AccountRow:
+    """Raises NotFound."""
+    row = models.AccountState.objects.filter(account=account_id).first()
+    if row is None:
+        raise NotFound(field="account", account=account_id)
+    return _account_row(row)
+
+
+def account_rows(*, member_id: str | None = None) -> list[AccountRow]:
+    rows = models.AccountState.objects.order_by("account")
+    if member_id is not None:
+        rows = rows.filter(member=member_id)
+    return [_account_row(row) for row in rows]
+
+
+def _account_row(row: models.AccountState) -> AccountRow:
+    return AccountRow(
+        account_id=row.account,
+        member_id=row.member,
+        kind=row.kind,
+        title=row.title,
+        standing=row.standing,
+        version=row.version,
+        sequence=row.sequence,
+        opened_at=row.opened_at,
+    )
+
+
+def account(account_id: str) -> Account:
+    """The aggregate from its snapshot: rows written in the transaction of its last fact.
+
+    Read it after claiming the account's stream, and it is the state at the stream's head.
+    """
+    row = models.AccountState.objects.filter(account=account_id).first()
+    if row is None:
+        return Account(account_id=account_id)
+    waiting = models.Withdrawal.objects.filter(account=account_id, status="requested")
+    return Account(
+        account_id=account_id,
+        standing=Standing(row.standing),
+        holdings=holdings(account_id),
+        waiting={it.withdrawal_id: (it.asset, it.amount) for it in waiting},
+    )
+
+
+def holdings(account_id: str) -> dict[str, int]:
+    """asset -> amount, as entries name assets. For the house's own accounts, summed from entries."""
+    if account_id in entries.HOUSE_ACCOUNTS:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT asset, sum(amount)::bigint FROM clearing_entry WHERE account = %s"
+                " GROUP BY asset HAVING sum(amount) <> 0 ORDER BY asset",
+                [account_id],
+            )
+            return dict(cursor.fetchall())
+    rows = models.Holding.objects.filter(account=account_id).order_by("asset")
+    return dict(rows.values_list("asset", "amount"))
+
+
+def book(account_id: str) -> tuple[int, dict[str, int]]:
+    """An account's holdings and the sequence of its latest fact in them, from one snapshot."""
+    columns = live_book([account_id])
+    if not columns.accounts:  # the house's own: summed from entries, which may be moving
+        return account_row(account_id).sequence, holdings(account_id)
+    return columns.sequences[0], dict(zip(columns.asset, columns.amount, strict=True))
+
+
+def holders(symbol: str) -> list[str]:
+    """Accounts that hold lots of the instrument or still carry a cost of it."""
+    rows = models.Holding.objects.filter(asset__in=[entries.lots(symbol), entries.cost(symbol)])
+    return sorted(set(rows.values_list("account", flat=True)))
+
+
+def withdrawal(withdrawal_id: str) -> models.Withdrawal:
+    """Raises NotFound."""
+    row = models.Withdrawal.objects.filter(withdrawal_id=withdrawal_id).first()
+    if row is None:
+        raise NotFound(field="withdrawal_id", withdrawal=withdrawal_id)
+    return row
+
+
+def withdrawals(account_id: str) -> QuerySet[models.Withdrawal]:
+    return models.Withdrawal.objects.filter(account=account_id).order_by("-sequence")
+
+
+def withdrawal_of(account_id: str, withdrawal_id: str) -> models.Withdrawal:
+    """Raises NotFound, also for another account's."""
+    found = withdrawals(account_id).filter(withdrawal_id=withdrawal_id).first()
+    if found is None:
+        raise NotFound(field="withdrawal_id", withdrawal=withdrawal_id)
+    return found
+
+
+def owns(account_id: str, *, scope: Scope) -> bool:
+    """Whether the account is the caller's to look at."""
+    row = models.AccountState.objects.filter(account=account_id).first()
+    return row is not None and may_see(scope, member_id=row.member)
+
+
+def visible(account_id: str, *, scope: Scope) -> AccountRow:
+    """The account, if it is the caller's. Raises NotFound alike for others' and for none."""
+    row = models.AccountState.objects.filter(account=account_id).first()
+    if row is None or not may_see(scope, member_id=row.member):
+        raise NotFound(field="account", account=account_id)
+    return _account_row(row)
+
+
+def visible_accounts(
+    scope: Scope, *, after: str = "", limit: int | None = None
+) -> list[AccountRow]:
+    """The caller's accounts past a name, in the order of their names."""
+    rows = models.AccountState.objects.filter(account__gt=after).order_by("account")
+    if not scope.sees_everything:
+        rows = rows.filter(member=scope.member_id) if scope.member_id else rows.none()
+    return [_account_row(row) for row in rows[:limit]]
+
+
+def owned(facts: Iterable[Recorded], *, scope: Scope) -> list[Recorded]:
+    """Of some facts, those about the caller's own accounts."""
+    if scope.sees_everything:
+        return list(facts)
+    mine = {row.account_id for row in visible_accounts(scope)}
+    return [it for it in facts if getattr(it.fact, "account_id", None) in mine]

@@ -1,0 +1,108 @@
+"""The log: one fact, one stream, what is sealed, the trail of one request, the trial balance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db import connection
+
+from clearing import codec, models
+from clearing.domain import entries
+from clearing.domain.cause import Cause
+from clearing.domain.errors import NotFound
+from clearing.store import Recorded
+
+
+def recorded(sequence: int) -> Recorded:
+    """Raises NotFound."""
+    row = models.Event.objects.filter(sequence=sequence).first()
+    if row is None:
+        raise NotFound(field="sequence", sequence=sequence)
+    return as_recorded(row)
+
+
+def as_recorded(row: models.Event) -> Recorded:
+    return Recorded(
+        sequence=row.sequence,
+        stream=row.stream,
+        version=row.version,
+        effective_at=row.effective_at,
+        recorded_at=row.recorded_at,
+        cause=Cause(actor=row.actor, correlation_id=row.correlation_id, sequence=row.cause),
+        fact=codec.decode(row.name, row.payload),
+    )
+
+
+def stream(name: str) -> Iterator[Recorded]:
+    for row in models.Event.objects.filter(stream=name).order_by("version").iterator():
+        yield as_recorded(row)
+
+
+def sealed_up_to() -> int:
+    return models.SealState.objects.values_list("last", flat=True).get(id=1)
+
+
+def facts_after(sequence: int, *, streams: Iterable[str] | None, limit: int) -> list[Recorded]:
+    """The next sealed facts past a sequence, so that a reader never has to look back."""
+    rows = models.Event.objects.filter(sequence__gt=sequence, sequence__lte=sealed_up_to())
+    if streams is not None:
+        rows = rows.filter(stream__in=list(streams))
+    return [as_recorded(row) for row in rows.order_by("sequence")[:limit]]
+
+
+def trail(correlation_id: str) -> list[Recorded]:
+    """Everything one request or case led to, in order: every fact copied its cause's id."""
+    rows = models.Event.objects.filter(correlation_id=correlation_id).order_by("sequence")
+    return [as_recorded(row) for row in rows]
+
+
+def trial_balance() -> list[tuple[str, int, int]]:
+    """(asset, what members hold, what the house holds): the two sum to zero in every row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT asset,
+                   coalesce(sum(amount) FILTER (WHERE account <> ALL (%s)), 0)::bigint,
+                   coalesce(sum(amount) FILTER (WHERE account = ANY (%s)), 0)::bigint
+            FROM clearing_entry GROUP BY asset ORDER BY asset
+            """,
+            [list(entries.HOUSE_ACCOUNTS), list(entries.HOUSE_ACCOUNTS)],
+        )
+        rows: list[tuple[str, int, int]] = cursor.fetchall()
+        return rows
+
+
+def settled_accounts(expiry: int) -> int:
+    """How many accounts were paid out because of an instrument's expiry fact."""
+    return models.Event.objects.filter(
+        cause=expiry, name="clearing.contract-settled.v1", sequence__gt=expiry
+    ).count()
+
+
+def assets_named(streams: Iterable[str]) -> dict[str, list[tuple[int, str]]]:
+    """Stream -> (version, asset) of each fact that names one: what its later amounts are in."""
+    rows = models.Event.objects.filter(stream__in=list(streams), payload__contains='"asset":')
+    found: dict[str, list[tuple[int, str]]] = {}
+    for row in rows.order_by("stream", "version"):
+        found.setdefault(row.stream, []).append((row.version, as_recorded(row).fact.asset))
+    return found
+
+
+def json_facts(found: Iterable[Recorded]) -> list[dict[str, Any]]:
+    """Facts as doors show them: place, times, cause and content."""
+    return [
+        {
+            "sequence": it.sequence,
+            "stream": it.stream,
+            "version": it.version,
+            "name": it.fact.NAME,
+            "effective_at": it.effective_at,
+            "recorded_at": it.recorded_at,
+            "actor": it.cause.actor,
+            "correlation_id": it.cause.correlation_id,
+            "cause": it.cause.sequence,
+            "fact": {name: getattr(it.fact, name) for name in it.fact.__dataclass_fields__},
+        }
+        for it in found
+    ]

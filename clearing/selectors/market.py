@@ -1,0 +1,65 @@
+"""Business time and sealed prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from django.db.models import QuerySet
+
+from clearing import models
+from clearing.domain import prices
+from clearing.domain.errors import NotFound
+from clearing.domain.prices import PriceMissing, PriceSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPrices:
+    """The price set in force and its place in the log."""
+
+    sequence: int
+    name: str
+    at: datetime
+    settled: bool
+    prices: PriceSet
+
+
+def business_clock() -> models.Clock | None:
+    return models.Clock.objects.filter(id=1).first()
+
+
+def latest_prices() -> SealedPrices:
+    """Raises PriceMissing before the first set."""
+    row = models.PriceSet.objects.order_by("-sequence").first()
+    if row is None:
+        raise PriceMissing(field="price_set", set="none sealed yet")
+    return _sealed(row)
+
+
+def prices_at(sequence: int) -> SealedPrices:
+    """The set sealed at this sequence. Raises NotFound."""
+    row = models.PriceSet.objects.filter(sequence=sequence).first()
+    if row is None:
+        raise NotFound(field="price_set", sequence=sequence)
+    return _sealed(row)
+
+
+def price_sets() -> QuerySet[models.PriceSet]:
+    return models.PriceSet.objects.order_by("-sequence")
+
+
+def _sealed(row: models.PriceSet) -> SealedPrices:
+    return SealedPrices(
+        sequence=row.sequence,
+        name=row.name,
+        at=row.at,
+        settled=row.settled,
+        prices=_body(row.name),
+    )
+
+
+@lru_cache(maxsize=8)
+def _body(name: str) -> PriceSet:
+    """Named by its content, so it may be kept."""
+    return prices.read(models.PriceBody.objects.values_list("body", flat=True).get(name=name))

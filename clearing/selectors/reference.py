@@ -1,0 +1,116 @@
+"""Assets, instruments and the house's policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+
+from clearing import models
+from clearing.domain import amounts
+from clearing.domain.instrument import Instrument, InstrumentUnknown, Kind, Payoff, Status
+from clearing.domain.policy import Policy
+
+
+class AssetUnknown(InstrumentUnknown):
+    code = "asset-unknown"
+    says = "The house does not hold this asset."
+    remedy = "Admit it first, or check its code."
+
+
+def scales() -> dict[str, int]:
+    return dict(models.Asset.objects.values_list("asset", "scale"))
+
+
+def scale(asset: str) -> int:
+    """Raises AssetUnknown."""
+    found = models.Asset.objects.filter(asset=asset).values_list("scale", flat=True).first()
+    if found is None:
+        raise AssetUnknown(field="asset", asset=asset)
+    return found
+
+
+def shown(asset: str, minor: int, digits: Mapping[str, int] | None = None) -> str:
+    """Minor units as the decimal string doors use."""
+    return format(amounts.shown(minor, scale=(digits or scales())[asset]), "f")
+
+
+def symbols(*, after: str = "", limit: int | None = None) -> list[str]:
+    rows = models.Instrument.objects.filter(symbol__gt=after).order_by("symbol")
+    return list(rows.values_list("symbol", flat=True)[:limit])
+
+
+def instrument(symbol: str) -> Instrument:
+    """Raises InstrumentUnknown."""
+    found = instruments([symbol])
+    if symbol not in found:
+        raise InstrumentUnknown(field="symbol", symbol=symbol)
+    return found[symbol]
+
+
+def instruments(symbols: Iterable[str] | None = None) -> dict[str, Instrument]:
+    """Resolved terms by symbol; all of them without an argument."""
+    rows = models.Instrument.objects.order_by("symbol")
+    if symbols is not None:
+        rows = rows.filter(symbol__in=list(symbols))
+    digits = scales()
+    return {row.symbol: _resolved(row, digits) for row in rows}
+
+
+def shared_instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
+    """The same, held as they are until the transaction ends; any number may share them.
+
+    Taken before account streams are claimed, as `locked_instrument` is.
+    """
+    named = list(symbols)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM clearing_instrument WHERE symbol = ANY (%s) ORDER BY symbol FOR KEY SHARE",
+            [named],
+        )
+    return instruments(named)
+
+
+def locked_instrument(symbol: str) -> Instrument:
+    """Held alone, after whoever shares it. Raises InstrumentUnknown."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM clearing_instrument WHERE symbol = %s FOR UPDATE", [symbol])
+    return instrument(symbol)
+
+
+def expiring(*, at: datetime) -> list[str]:
+    """Listed or halted instruments whose expiry has passed, in order of expiry."""
+    rows = models.Instrument.objects.filter(expiry_at__lte=at).exclude(status="expired")
+    return list(rows.order_by("expiry_at", "symbol").values_list("symbol", flat=True))
+
+
+def _resolved(row: models.Instrument, digits: Mapping[str, int]) -> Instrument:
+    return Instrument(
+        symbol=row.symbol,
+        kind=Kind(row.kind),
+        payoff=Payoff(row.payoff),
+        underlying=row.underlying,
+        quote=row.quote,
+        settlement=row.settlement,
+        scale=digits[row.settlement],
+        underlying_scale=digits[row.underlying],
+        lot_size=Decimal(row.lot_size),
+        tick_size=Decimal(row.tick_size),
+        expiry_at=row.expiry_at,
+        strike=Decimal(row.strike) if row.strike else None,
+        is_call=row.option_type == "call" if row.option_type else None,
+        status=Status(row.status),
+    )
+
+
+def policy() -> Policy:
+    row = models.HousePolicy.objects.filter(id=1).first()
+    if row is None:
+        return Policy()
+    return Policy(
+        price_max_age_seconds=row.price_max_age_seconds,
+        penalty_rate=Decimal(row.penalty_rate),
+        margin_period_seconds=row.margin_period_seconds,
+    )
