@@ -1,0 +1,55 @@
+"""Questions about margin, and the border where integers become arrays."""
+
+from margin.selectors.calling import (
+    call,
+    calls,
+    calls_of,
+    due_calls,
+    next_due,
+    open_calls,
+    to_decide,
+    visible_call,
+)
+from margin.selectors.inputs import Arrays, Resolved, arrays, resolved
+from margin.selectors.results import (
+    components,
+    decimal,
+    last_run_of_all,
+    latest_requirement,
+    latest_requirements,
+    levels,
+    requirement_in,
+    requirements,
+    run,
+    runs,
+)
+from margin.selectors.rules import ParametersMissing, Rules, rules, rules_named
+
+__all__ = [
+    "Arrays",
+    "ParametersMissing",
+    "Resolved",
+    "Rules",
+    "arrays",
+    "call",
+    "calls",
+    "calls_of",
+    "components",
+    "decimal",
+    "due_calls",
+    "last_run_of_all",
+    "latest_requirement",
+    "latest_requirements",
+    "levels",
+    "next_due",
+    "open_calls",
+    "requirement_in",
+    "requirements",
+    "resolved",
+    "rules",
+    "rules_named",
+    "run",
+    "runs",
+    "to_decide",
+    "visible_call",
+]

@@ -1,0 +1,77 @@
+"""Runs and their results."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
+
+from clearing.domain.errors import NotFound
+from margin import models
+from margin.domain.calls import Levels
+from margin.domain.events import WITHDRAWAL
+
+
+def latest_requirement(account_id: str) -> models.Requirement | None:
+    """By the newest price set and account version that were margined, priced or not."""
+    rows = models.Requirement.objects.filter(account=account_id)
+    return rows.order_by("-price_sequence", "-account_version", "-id").first()
+
+
+def latest_requirements() -> list[models.Requirement]:
+    """One row for each account that was ever margined."""
+    rows = models.Requirement.objects.order_by(
+        "account", "-price_sequence", "-account_version", "-id"
+    )
+    return list(rows.distinct("account").defer("detail"))
+
+
+def requirement_in(run_id: str, account_id: str) -> models.Requirement:
+    """Raises NotFound."""
+    row = models.Requirement.objects.filter(run_id=run_id, account=account_id).first()
+    if row is None:
+        raise NotFound(field="run", run=run_id, account=account_id)
+    return row
+
+
+def requirements(account_id: str) -> QuerySet[models.Requirement]:
+    return models.Requirement.objects.filter(account=account_id).order_by("-id").defer("detail")
+
+
+def levels(row: models.Requirement) -> Levels:
+    return Levels(
+        asset=row.asset,
+        equity=row.equity,
+        maintenance=row.maintenance,
+        initial=row.initial,
+        run_id=row.run_id,
+        price_sequence=row.price_sequence,
+        account_version=row.account_version,
+    )
+
+
+def run(run_id: str) -> models.Run:
+    """Raises NotFound."""
+    found = models.Run.objects.filter(run_id=run_id).first()
+    if found is None:
+        raise NotFound(field="run", run=run_id)
+    return found
+
+
+def runs() -> QuerySet[models.Run]:
+    return models.Run.objects.order_by("-started_at", "-run_id")
+
+
+def last_run_of_all() -> models.Run | None:
+    return runs().exclude(kind__in=["account", WITHDRAWAL]).first()
+
+
+def decimal(minor: int, scale: int) -> Decimal:
+    return Decimal(minor).scaleb(-scale)
+
+
+def components(row: models.Requirement) -> list[dict[str, Any]]:
+    """Per margin group: components, binding scenario and the whole vector."""
+    groups: list[dict[str, Any]] = row.detail.get("groups", [])
+    return groups
