@@ -89,7 +89,10 @@ def _revoke(record: models.Credential, *, reason: str, cause: Cause) -> str:
 @admin.register(models.Credential)
 class CredentialDesk(RecordDesk):
     ordering = ("-issued_at", "credential_id")
-    list_display = ("credential_id", "title", "member_id", "venue", "expires_at", "revoked")
+    list_display = (
+        *("credential_id", "title", "member_id", "venue", "custodian"),
+        *("expires_at", "revoked"),
+    )
     list_filter = ("revoked",)
     search_fields = ("credential_id__istartswith", "member_id__exact", "title__icontains")
     orders = (

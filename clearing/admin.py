@@ -1,4 +1,5 @@
 """Events, jobs and what the record holds: look, do not touch; a dead job may be tried again."""
+# ruff: noqa: ARG002 - Django says what its hooks take
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ class EventDesk(EndlessDesk):
     )
     readonly_fields = fields
 
-    @admin.display(description="correlation id: the whole trail")
+    @admin.display(description="whole trail")
     def trail(self, event: models.Event) -> SafeString:
         return trail_link(event.correlation_id)
 

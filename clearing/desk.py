@@ -1,10 +1,10 @@
 """The admin's base: records are looked at, and changed only by orders that go through services."""
+# ruff: noqa: ARG002 - Django says what its hooks take
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from django import forms
@@ -17,14 +17,13 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin  # type: ignore[import-untyped]
-from unfold.paginator import InfinitePaginator  # type: ignore[import-untyped]
-from unfold.widgets import UnfoldAdminTextareaWidget  # type: ignore[import-untyped]
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from clearing import models, selectors
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
-from clearing.services import timekeeping
 from clearing.store import Recorded
 
 VIEW = "accounts.view_house"
@@ -37,7 +36,7 @@ Link = tuple[str, str]  # title, address
 class Carry(Protocol):
     """Does an order on a record, by one service, and says what came of it."""
 
-    def __call__(self, record: Any, *, reason: str, at: datetime, cause: Cause) -> str: ...
+    def __call__(self, record: Any, *, reason: str, cause: Cause) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +180,7 @@ class RecordDesk(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, record: Any, order: Order, *, reason: str
     ) -> HttpResponse:
         try:
-            came = order.carry(record, reason=reason, at=timekeeping.now(), cause=cause_of(request))
+            came = order.carry(record, reason=reason, cause=cause_of(request))
         except Refusal as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

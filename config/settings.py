@@ -171,8 +171,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Surety",
-    "DESCRIPTION": "What a venue and a member firm need of their clearinghouse. Amounts are decimal"
-    " strings in the asset named beside them; times are RFC 3339 in UTC; every fact has a sequence.",
+    "DESCRIPTION": "What a venue, a custodian and a member firm need of their clearinghouse. Amounts"
+    " are decimal strings in the asset named beside them; times are RFC 3339 in UTC; every fact has"
+    " a sequence.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from clearing.desk import ACT, MoneyDesk, Order, account_link, case_link, event_link, trail_link
 from clearing.domain.cause import Cause
+from clearing.services import timekeeping
 from liquidation import models
 from liquidation.domain.states import WAITING_FOR_PEOPLE
 from liquidation.services import cases
 
 
-def _resume(record: models.Case, *, reason: str, at: datetime, cause: Cause) -> str:
-    cases.resume(record.account, reason=reason, at=at, cause=cause)
+def _resume(record: models.Case, *, reason: str, cause: Cause) -> str:
+    cases.resume(record.account, reason=reason, at=timekeeping.now(), cause=cause)
     return f"{record.case_id} is taken up again"
 
 

@@ -1,0 +1,1 @@
+"""Pages that join apps: what is wrong now, one account, one case, one trail."""

@@ -1,0 +1,198 @@
+"""One account on one page: where it stands, why, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from clearing import selectors as record
+from clearing.desk import latest_facts
+from clearing.domain import entries, instrument
+from clearing.domain.instrument import Instrument
+from clearing.domain.prices import PriceMissing
+from clearing.selectors import SealedPrices
+from config.desk import pages, pictures
+from config.desk.pictures import Bar, Point
+from config.desk.wording import Words
+from liquidation import selectors as liquidation
+from margin import selectors as margin
+from margin.domain.calls import CALL_PERCENT, SEVERE_PERCENT
+
+RUNS, FACTS = 60, 15  # in the history, and under latest events
+PARTS = (
+    ("mark_to_market", "mark to market"),
+    ("worst", "worst scenario"),
+    ("initial_factor", "initial factor"),
+    ("initial_contingency", "initial contingency"),
+    ("maintenance_contingency", "maintenance contingency"),
+)
+
+
+@pages.page
+def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
+    row, digits = record.account_row(account_id), record.scales()
+    held, sealed = record.holdings(account_id), _prices()
+    terms = record.instruments(_symbols(held))
+    words = Words(digits, known=dict(terms))
+    streams = [f"{kind}-{account_id}" for kind in ("account", "call", "case")]
+    latest = margin.latest_requirement(account_id)
+    context = {
+        "account": row,
+        "positions": _positions(held, terms, sealed, digits),
+        "balances": _balances(held, sealed, digits),
+        "withdrawals": [
+            {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
+            for it in record.withdrawals(account_id).filter(status="requested")
+        ],
+        "requirement": _requirement(latest, digits) if latest else None,
+        "groups": _groups(latest) if latest else [],
+        "history": _history(account_id, digits),
+        "calls": [
+            {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
+            for it in margin.calls_of(account_id)[:10]
+        ],
+        "cases": liquidation.cases_of(account_id)[:10],
+        "facts": pages.lines(latest_facts(streams, limit=FACTS), words),
+    }
+    return pages.shown(request, "desk/account.html", title=f"Account {account_id}", context=context)
+
+
+def _prices() -> SealedPrices | None:
+    try:
+        return record.latest_prices()
+    except PriceMissing:
+        return None
+
+
+def _symbols(held: Mapping[str, int]) -> list[str]:
+    prefix = entries.lots("")
+    return sorted(asset.removeprefix(prefix) for asset in held if asset.startswith(prefix))
+
+
+def _positions(
+    held: Mapping[str, int],
+    terms: Mapping[str, Instrument],
+    sealed: SealedPrices | None,
+    digits: dict[str, int],
+) -> list[dict[str, Any]]:
+    """`value` is what the lots are worth at the mark less what they are carried at."""
+    found = []
+    for symbol, it in terms.items():
+        lots, cost = held.get(entries.lots(symbol), 0), held.get(entries.cost(symbol), 0)
+        quote = sealed.prices.quotes.get(symbol) if sealed else None
+        value = None
+        if quote is not None and Decimal(quote.mark) > 0:
+            value = lots * instrument.lot_value(it, Decimal(quote.mark)) - cost
+        elif quote is not None:
+            value = -cost
+        found.append(
+            {
+                "symbol": symbol,
+                "kind": f"{it.payoff} {it.kind}",
+                "lots": lots,
+                "quantity": format(lots * it.lot_size, "f"),
+                "mark": quote.mark if quote else None,
+                "settlement": it.settlement,
+                "cost": record.shown(it.settlement, cost, digits) if it.carried_at_cost else None,
+                "value": None if value is None else record.shown(it.settlement, value, digits),
+                "losing": value is not None and value < 0,
+            }
+        )
+    return found
+
+
+def _balances(
+    held: Mapping[str, int], sealed: SealedPrices | None, digits: dict[str, int]
+) -> list[dict[str, Any]]:
+    indices = sealed.prices.indices if sealed else {}
+    cash = entries.cash("")
+    return [
+        {
+            "asset": asset.removeprefix(cash),
+            "amount": record.shown(asset.removeprefix(cash), minor, digits),
+            "owing": minor < 0,
+            "index": indices.get(asset.removeprefix(cash)),
+        }
+        for asset, minor in sorted(held.items())
+        if asset.startswith(cash)
+    ]
+
+
+def _requirement(row: Any, digits: dict[str, int]) -> dict[str, Any]:
+    levels = margin.levels(row)
+    lines = {"call_percent": CALL_PERCENT, "severe_percent": SEVERE_PERCENT}
+
+    def shown(minor: int) -> str:
+        return record.shown(row.asset, minor, digits)
+
+    return {
+        "row": row,
+        "asset": row.asset,
+        "equity": shown(row.equity),
+        "maintenance": shown(row.maintenance),
+        "initial": shown(row.initial),
+        "target": shown(levels.target),
+        "missing": shown(levels.missing) if levels.missing > 0 else None,
+        "free": shown(max(0, row.equity - row.initial)),
+        "percent": f"{row.equity / row.maintenance * 100:.1f}" if row.maintenance > 0 else None,
+        "standing": pictures.standing(row.equity, row.maintenance, **lines),
+        "bar": pictures.coverage(equity=row.equity, maintenance=row.maintenance, **lines),
+    }
+
+
+def _groups(row: Any) -> list[dict[str, Any]]:
+    """Each margin group with its parts, and its vector as a picture and as numbers."""
+    found = []
+    for group in margin.components(row):
+        name, binding = group["underlying"], group["binding"]
+        vector = group["vector"]
+        bars = [Bar(name=moves(it), value=value, marked=it == binding) for it, value in vector]
+        found.append(
+            {
+                "underlying": name,
+                "binding": binding,
+                "parts": [(field, title, exact(group[field])) for field, title in PARTS],
+                "vector": [(it, exact(value), it == binding) for it, value in vector],
+                "picture": pictures.bars(
+                    bars,
+                    key=f"vector-{name}",
+                    title=f"{name}: gain or loss by scenario",
+                    unit=row.asset,
+                ),
+            }
+        )
+    return found
+
+
+def moves(scenario: str) -> str:
+    """`0.82/up` is -18 % of spot with volatility up; other names are left as they are."""
+    spot, _, vol = scenario.partition("/")
+    try:
+        change = (Decimal(spot) - 1) * 100
+    except ArithmeticError:
+        return scenario
+    said = f"{change.normalize():+f} %".replace("-", "−") if change else "0 %"
+    return f"{said}, vol {vol}" if vol in ("up", "down", "none") else f"{said}, {vol}"
+
+
+def exact(value: float) -> str:
+    """The fewest digits that name the engine's number, without an exponent."""
+    return format(Decimal(repr(value)), "f")
+
+
+def _history(account_id: str, digits: dict[str, int]) -> dict[str, Any]:
+    """The last runs that priced the account, oldest first."""
+    rows = [row for row in margin.requirements(account_id)[:RUNS] if not row.reason][::-1]
+    points = [
+        Point(
+            label=f"{row.at:%d %b %H:%M}",
+            equity=float(record.shown(row.asset, row.equity, digits)),
+            maintenance=float(record.shown(row.asset, row.maintenance, digits)),
+        )
+        for row in rows
+    ]
+    unit = rows[-1].asset if rows else ""
+    return {"runs": len(rows), "picture": pictures.levels(points, key="levels", unit=unit)}

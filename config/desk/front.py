@@ -1,0 +1,156 @@
+"""The front page: what is wrong now, first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from clearing import selectors as record
+from clearing.desk import VIEW
+from config.desk import pages, pictures
+from config.desk.pages import Moment
+from liquidation import selectors as liquidation
+from liquidation.domain.states import WAITING_FOR_PEOPLE
+from margin import selectors as margin
+from margin.domain.calls import CALL_PERCENT, SEVERE_PERCENT
+
+MOST = 50  # rows of a table; how many there are in all is said beside it
+DEPTHS = (
+    ("severe", "too deep to wait"),
+    ("below", "below maintenance"),
+    ("short", "below the call level"),
+)
+
+
+def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's dashboard callback."""
+    if not request.user.has_perm(VIEW):
+        return context
+    moment, digits = pages.moment(), record.scales()
+    short, unpriced = _accounts(digits)
+    calls, cases = _calls(moment, digits), _cases(moment, digits)
+    standings = Counter(row["standing"] for row in short)
+    dead = record.dead_jobs().count()
+    house = {
+        "moment": moment,
+        "short": short[:MOST],
+        "standings": standings,
+        "depths": ", ".join(f"{standings[it]} {said}" for it, said in DEPTHS if standings[it]),
+        "unpriced": unpriced[:MOST],
+        "calls": calls[:MOST],
+        "late": sum(row["left"] is not None and row["left"] <= timedelta(0) for row in calls),
+        "cases": cases[:MOST],
+        "stuck": sum(row["stuck"] for row in cases),
+        "dead_jobs": dead,
+        "open_jobs": record.open_jobs(),
+        "counts": {
+            "short": len(short),
+            "unpriced": len(unpriced),
+            "calls": len(calls),
+            "cases": len(cases),
+        },
+        "alarms": _alarms(moment, dead=dead, unpriced=len(unpriced)),
+    }
+    return {**context, "title": "What is wrong now", "house": house}
+
+
+def _accounts(digits: dict[str, int]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(below the call level, worst first; those no requirement is known of)."""
+    short, unpriced = [], []
+    for row in margin.latest_requirements():
+        if row.reason:
+            unpriced.append({"account": row.account, "page": _page(row.account), "why": row.reason})
+            continue
+        lines = {"call_percent": CALL_PERCENT, "severe_percent": SEVERE_PERCENT}
+        standing = pictures.standing(row.equity, row.maintenance, **lines)
+        if standing != "fine":
+            short.append((row.equity / row.maintenance, row.account, row, standing))
+    short.sort(key=lambda found: found[:2])
+    worst = [
+        {
+            "account": row.account,
+            "page": _page(row.account),
+            "standing": standing,
+            "asset": row.asset,
+            "equity": record.shown(row.asset, row.equity, digits),
+            "maintenance": record.shown(row.asset, row.maintenance, digits),
+            "missing": record.shown(row.asset, margin.levels(row).missing, digits),
+            "percent": f"{ratio * 100:.1f}",
+            "bar": pictures.coverage(equity=row.equity, maintenance=row.maintenance, **lines),
+        }
+        for ratio, _, row, standing in short[:MOST]
+    ]
+    return worst + [{"standing": found[3]} for found in short[MOST:]], unpriced
+
+
+def _calls(moment: Moment, digits: dict[str, int]) -> list[dict[str, Any]]:
+    return [
+        {
+            "call_id": call.call_id,
+            "page": reverse("admin:margin_margincall_change", args=[call.call_id]),
+            "account": call.account,
+            "account_page": _page(call.account),
+            "state": call.state,
+            "asset": call.asset,
+            "amount": record.shown(call.asset, call.amount, digits),
+            "due_at": call.due_at,
+            "left": call.due_at - moment.business if moment.business else None,
+        }
+        for call in margin.open_calls()
+    ]
+
+
+def _cases(moment: Moment, digits: dict[str, int]) -> list[dict[str, Any]]:
+    """Those that wait for people first."""
+    rows = [
+        {
+            "case_id": case.case_id,
+            "page": reverse("desk-case", args=[case.case_id]),
+            "account": case.account,
+            "account_page": _page(case.account),
+            "state": case.state,
+            "stuck": case.state in WAITING_FOR_PEOPLE,
+            "reason": case.reason,
+            "asset": case.asset,
+            "equity": record.shown(case.asset, case.equity, digits),
+            "maintenance": record.shown(case.asset, case.maintenance, digits),
+            "steps": case.steps,
+            "still": moment.business - case.moved_at if moment.business else None,
+        }
+        for case in liquidation.open_cases()
+    ]
+    return sorted(rows, key=lambda row: not row["stuck"])
+
+
+def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str, str]]:
+    """(severity, sentence, where to look): what makes the rest of the page doubtful."""
+    found = []
+    jobs = reverse("admin:clearing_job_changelist") + "?state__exact=dead"
+    prices = reverse("admin:clearing_priceset_changelist")
+    if dead:
+        gave = "1 job has given up" if dead == 1 else f"{dead} jobs have given up"
+        found.append(("bad", f"{gave}: what should have followed did not", jobs))
+    if moment.business is None:
+        found.append(("bad", "Business time has not started: nothing falls due", ""))
+    elif moment.stopped:
+        found.append(("bad", "Business time stands still: the clock process is not running", ""))
+    if moment.prices is None:
+        found.append(("bad", "No prices are sealed: nobody is margined", prices))
+    elif moment.stale:
+        found.append(("bad", "Prices are too old: nobody is called on them", prices))
+    if moment.run is None:
+        found.append(("warn", "No run over all accounts has completed yet", ""))
+    if unpriced:
+        whom = "1 account has" if unpriced == 1 else f"{unpriced} accounts have"
+        found.append(("warn", f"{whom} no known requirement", "#unpriced"))
+    if moment.prices is not None and moment.prices.simulated:
+        found.append(("note", "The latest prices are simulated, not a market's", prices))
+    return found
+
+
+def _page(account_id: str) -> str:
+    return reverse("desk-account", args=[account_id])

@@ -1,0 +1,87 @@
+"""The sidebar and the look of the admin: what settings hand to Unfold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _list(title: str, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+
+
+def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": "Now",
+            "items": [
+                {
+                    "title": "What is wrong now",
+                    "icon": "emergency_home",
+                    "link": reverse_lazy("admin:index"),
+                },
+                _list("Margin calls", "notifications_active", "margin_margincall"),
+                _list("Liquidation cases", "gavel", "liquidation_case"),
+                _list("Jobs", "manufacturing", "clearing_job"),
+            ],
+        },
+        {
+            "title": "Who",
+            "separator": True,
+            "items": [
+                _list("Accounts", "account_balance_wallet", "accounts_account"),
+                _list("Members", "domain", "accounts_member"),
+                _list("Credentials", "key", "accounts_credential"),
+                _list("Users", "badge", "accounts_user"),
+            ],
+        },
+        {
+            "title": "How much",
+            "separator": True,
+            "items": [
+                _list("Runs", "calculate", "margin_run"),
+                _list("Requirements", "scale", "margin_requirement"),
+                _list("Parameter sets", "tune", "margin_parameterset"),
+            ],
+        },
+        {
+            "title": "The record",
+            "separator": True,
+            "items": [
+                _list("Events", "history", "clearing_event"),
+                _list("Price sets", "price_check", "clearing_priceset"),
+                _list("Instruments", "candlestick_chart", "clearing_instrument"),
+                _list("Assets", "paid", "clearing_asset"),
+                _list("Withdrawals", "output", "clearing_withdrawal"),
+                _list("Sealed blocks", "lock", "clearing_block"),
+            ],
+        },
+    ]
+
+
+def primary(*_: Any) -> dict[str, str]:
+    """A calm blue, so that red is left for what is wrong."""
+    return {
+        "50": "#eff6ff",
+        "100": "#dbeafe",
+        "200": "#bfdbfe",
+        "300": "#93c5fd",
+        "400": "#60a5fa",
+        "500": "#3b82f6",
+        "600": "#1d4ed8",
+        "700": "#1e40af",
+        "800": "#1e3a8a",
+        "900": "#172554",
+        "950": "#0f172a",
+    }
+
+
+def styles(_: HttpRequest) -> str:
+    return static("surety/desk.css")
+
+
+def scripts(_: HttpRequest) -> str:
+    return static("surety/desk.js")

@@ -1,0 +1,13 @@
+"""Joined pages, under `admin/house/` and before the admin's own addresses."""
+
+from django.urls import path
+
+from config.desk.accounts import account_page
+from config.desk.cases import case_page
+from config.desk.trails import trail_page
+
+urlpatterns = [
+    path("accounts/<str:account_id>/", account_page, name="desk-account"),
+    path("cases/<str:case_id>/", case_page, name="desk-case"),
+    path("trails/<path:correlation_id>/", trail_page, name="desk-trail"),
+]
