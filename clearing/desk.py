@@ -21,10 +21,9 @@ from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from clearing import models, selectors
+from clearing import selectors
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
-from clearing.store import Recorded
 
 VIEW = "accounts.view_house"
 ACT = "accounts.act_on_risk"
@@ -247,18 +246,3 @@ def trail_link(correlation_id: str) -> SafeString:
 
 
 # --- what pages ask of the log: newest first, and never all of it -----------------------------
-
-
-def latest_facts(streams: Iterable[str], *, limit: int) -> list[Recorded]:
-    """The newest facts of a few streams, newest first."""
-    rows: list[models.Event] = []
-    for name in streams:
-        rows.extend(models.Event.objects.filter(stream=name).order_by("-version")[:limit])
-    rows.sort(key=lambda row: -row.sequence)
-    return [selectors.as_recorded(row) for row in rows[:limit]]
-
-
-def first_of_trail(correlation_id: str, *, limit: int) -> list[Recorded]:
-    """The oldest facts of a trail, in order; a clock's trail never ends."""
-    rows = models.Event.objects.filter(correlation_id=correlation_id).order_by("sequence")
-    return [selectors.as_recorded(row) for row in rows[:limit]]

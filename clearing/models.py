@@ -26,7 +26,7 @@ class Event(models.Model):
     name = models.CharField(max_length=80)
     effective_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
-    actor = models.CharField(max_length=100)
+    actor = models.CharField(max_length=200)
     correlation_id = models.CharField(max_length=100)
     cause = models.BigIntegerField(null=True)
     payload = models.TextField()

@@ -25,6 +25,7 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.withdrawal-settled.v1": ("margin.remargin_account",),
     "clearing.withdrawal-refused.v1": ("margin.remargin_account",),
     "clearing.penalty-charged.v1": ("margin.remargin_account",),
+    "clearing.account-reinstated.v1": ("margin.remargin_account",),
     "margin.run-completed.v1": ("margin.decide_calls",),
     "margin.call-breached.v1": ("liquidation.open_case",),
     "liquidation.case-opened.v1": ("liquidation.walk_case",),

@@ -39,6 +39,9 @@ class Run(models.Model):
     started_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["kind", "-at"], name="run_latest")]
+
 
 class Requirement(models.Model):
     """One account in one run. Money is minor units of the parameter set's reporting asset.

@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80)),
                 ('effective_at', models.DateTimeField()),
                 ('recorded_at', models.DateTimeField()),
-                ('actor', models.CharField(max_length=100)),
+                ('actor', models.CharField(max_length=200)),
                 ('correlation_id', models.CharField(max_length=100)),
                 ('cause', models.BigIntegerField(null=True)),
                 ('payload', models.TextField()),

@@ -80,11 +80,12 @@ def holdings(account_id: str) -> dict[str, int]:
     if account_id in entries.HOUSE_ACCOUNTS:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT asset, sum(amount)::bigint FROM clearing_entry WHERE account = %s"
+                "SELECT asset, sum(amount) FROM clearing_entry WHERE account = %s"
                 " GROUP BY asset HAVING sum(amount) <> 0 ORDER BY asset",
                 [account_id],
             )
-            return dict(cursor.fetchall())
+            # a sum over all members may be more than one member's column holds
+            return {asset: int(amount) for asset, amount in cursor.fetchall()}
     rows = models.Holding.objects.filter(account=account_id).order_by("asset")
     return dict(rows.values_list("asset", "amount"))
 
@@ -133,6 +134,20 @@ def visible(account_id: str, *, scope: Scope) -> AccountRow:
     """The account, if it is the caller's. Raises NotFound alike for others' and for none."""
     row = models.AccountState.objects.filter(account=account_id).first()
     if row is None or not may_see(scope, member_id=row.member):
+        raise NotFound(field="account", account=account_id)
+    return _account_row(row)
+
+
+def creditable(account_id: str, *, scope: Scope) -> AccountRow:
+    """The account, if the caller may know that money could come to it.
+
+    A custodian may of every member's; anybody else only of what is `visible`. Raises NotFound alike
+    for the house's own, for others' and for none.
+    """
+    if scope.custodian is None:
+        return visible(account_id, scope=scope)
+    row = models.AccountState.objects.filter(account=account_id).first()
+    if row is None or row.kind == "clearinghouse":
         raise NotFound(field="account", account=account_id)
     return _account_row(row)
 

@@ -51,10 +51,22 @@ def facts_after(sequence: int, *, streams: Iterable[str] | None, limit: int) -> 
     return [as_recorded(row) for row in rows.order_by("sequence")[:limit]]
 
 
-def trail(correlation_id: str) -> list[Recorded]:
-    """Everything one request or case led to, in order: every fact copied its cause's id."""
+def trail(correlation_id: str, *, limit: int = 10_000) -> list[Recorded]:
+    """Everything one request or case led to, in order: every fact copied its cause's id.
+
+    The oldest facts of it where there are more than the limit; a clock's trail never ends.
+    """
     rows = models.Event.objects.filter(correlation_id=correlation_id).order_by("sequence")
-    return [as_recorded(row) for row in rows]
+    return [as_recorded(row) for row in rows[:limit]]
+
+
+def latest_facts(streams: Iterable[str], *, limit: int) -> list[Recorded]:
+    """The newest facts of a few streams, newest first."""
+    rows: list[models.Event] = []
+    for name in streams:
+        rows.extend(models.Event.objects.filter(stream=name).order_by("-version")[:limit])
+    rows.sort(key=lambda row: -row.sequence)
+    return [as_recorded(row) for row in rows[:limit]]
 
 
 def trial_balance() -> list[tuple[str, int, int]]:
@@ -63,14 +75,14 @@ def trial_balance() -> list[tuple[str, int, int]]:
         cursor.execute(
             """
             SELECT asset,
-                   coalesce(sum(amount) FILTER (WHERE account <> ALL (%s)), 0)::bigint,
-                   coalesce(sum(amount) FILTER (WHERE account = ANY (%s)), 0)::bigint
+                   coalesce(sum(amount) FILTER (WHERE account <> ALL (%s)), 0),
+                   coalesce(sum(amount) FILTER (WHERE account = ANY (%s)), 0)
             FROM clearing_entry GROUP BY asset ORDER BY asset
             """,
             [list(entries.HOUSE_ACCOUNTS), list(entries.HOUSE_ACCOUNTS)],
         )
-        rows: list[tuple[str, int, int]] = cursor.fetchall()
-        return rows
+        # sums over all members may be more than one member's column holds
+        return [(asset, int(members), int(house)) for asset, members, house in cursor.fetchall()]
 
 
 def settled_accounts(expiry: int) -> int:

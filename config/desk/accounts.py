@@ -9,7 +9,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from clearing import selectors as record
-from clearing.desk import latest_facts
 from clearing.domain import entries, instrument
 from clearing.domain.instrument import Instrument
 from clearing.domain.prices import PriceMissing
@@ -55,7 +54,7 @@ def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
             for it in margin.calls_of(account_id)[:10]
         ],
         "cases": liquidation.cases_of(account_id)[:10],
-        "facts": pages.lines(latest_facts(streams, limit=FACTS), words),
+        "facts": pages.lines(record.latest_facts(streams, limit=FACTS), words),
     }
     return pages.shown(request, "desk/account.html", title=f"Account {account_id}", context=context)
 

@@ -7,7 +7,6 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from clearing import selectors as record
-from clearing.desk import first_of_trail
 from config.desk import pages
 from config.desk.wording import Words
 
@@ -16,7 +15,7 @@ MOST = 500
 
 @pages.page
 def trail_page(request: HttpRequest, correlation_id: str) -> HttpResponse:
-    found = first_of_trail(correlation_id, limit=MOST + 1)
+    found = record.trail(correlation_id, limit=MOST + 1)
     if not found:
         raise Http404("no fact carries this correlation id")
     events = reverse("admin:clearing_event_changelist")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from clearing import selectors as record
 from clearing.store import Recorded
-from config.desk import wording
+from config.desk.wording import Words
 
 TOLD = (
     "clearing.price-set-sealed.v1",
@@ -37,13 +37,13 @@ class Narrator:
         self.after = 0
 
     def catch_up(self) -> None:
-        digits = record.scales()
+        words = Words(record.scales())
         while True:
             found = record.facts_after(self.after, streams=None, limit=PAGE)
             for it in found:
                 self.after = it.sequence
                 if self._is_told(it):
-                    self.say(f"{_time(it.effective_at)}  {wording.line(it, digits)}")
+                    self.say(f"{_time(it.effective_at)}  {words.line(it)}")
             if len(found) < PAGE:
                 return
 

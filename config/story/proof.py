@@ -20,7 +20,6 @@ from liquidation import selectors as liquidation
 from margin import selectors as margin
 from margin.services import what_if
 
-
 CALL_COLUMNS = (
     "call_id",
     "account",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+RUNS_OF_ALL = ("prices", "periodic", "night")
+WITHDRAWAL = "withdrawal"  # kind of the run that tests one: nobody is called by what it finds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParametersActivated:
@@ -24,7 +27,7 @@ class RunCompleted:
     NAME: ClassVar[str] = "margin.run-completed.v1"
 
     run_id: str
-    kind: str  # account | prices | periodic | night
+    kind: str  # account | withdrawal | prices | periodic | night
     price_set: str
     price_sequence: int
     parameter_set: str

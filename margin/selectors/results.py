@@ -7,10 +7,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from clearing import selectors as record
 from clearing.domain.errors import NotFound
 from margin import models
 from margin.domain.calls import Levels
-from margin.domain.events import WITHDRAWAL
+from margin.domain.events import RUNS_OF_ALL
 
 
 def latest_requirement(account_id: str) -> models.Requirement | None:
@@ -20,11 +21,9 @@ def latest_requirement(account_id: str) -> models.Requirement | None:
 
 
 def latest_requirements() -> list[models.Requirement]:
-    """One row for each account that was ever margined."""
-    rows = models.Requirement.objects.order_by(
-        "account", "-price_sequence", "-account_version", "-id"
-    )
-    return list(rows.distinct("account").defer("detail"))
+    """One row for each account that was ever margined, by one look at the index for each."""
+    accounts = [row.account_id for row in record.account_rows()]
+    return list(models.Requirement.objects.raw(_LATEST, [accounts]))
 
 
 def requirement_in(run_id: str, account_id: str) -> models.Requirement:
@@ -64,7 +63,9 @@ def runs() -> QuerySet[models.Run]:
 
 
 def last_run_of_all() -> models.Run | None:
-    return runs().exclude(kind__in=["account", WITHDRAWAL]).first()
+    """The newest by business time; one look at the index for each kind."""
+    newest = [models.Run.objects.filter(kind=kind).order_by("-at").first() for kind in RUNS_OF_ALL]
+    return max((run for run in newest if run), key=lambda run: run.at, default=None)
 
 
 def decimal(minor: int, scale: int) -> Decimal:
@@ -75,3 +76,17 @@ def components(row: models.Requirement) -> list[dict[str, Any]]:
     """Per margin group: components, binding scenario and the whole vector."""
     groups: list[dict[str, Any]] = row.detail.get("groups", [])
     return groups
+
+
+_LATEST = """
+    SELECT latest.id, latest.run_id, latest.account, latest.account_version,
+           latest.account_sequence, latest.price_sequence, latest.parameter_set, latest.at,
+           latest.reason, latest.asset, latest.equity, latest.maintenance, latest.initial,
+           latest.array_digest, latest.result_hash
+    FROM unnest(%s::text[]) AS wanted (account)
+    CROSS JOIN LATERAL (
+        SELECT * FROM margin_requirement AS it WHERE it.account = wanted.account
+        ORDER BY it.price_sequence DESC, it.account_version DESC, it.id DESC LIMIT 1
+    ) AS latest
+    ORDER BY latest.account
+"""
