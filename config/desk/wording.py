@@ -177,7 +177,7 @@ def _planned(it: unpaid.PlanMade, words: Words) -> str:
         for each in steps
     )
     return (
-        f"Plan {it.step}: close {it.percent} % of every position with {it.backstop}: {trades};"
+        f"Plan {it.step} of {it.case_id}: close {it.percent} % of every position with {it.backstop}: {trades};"
         f" penalty {words.money(it.penalty)}; equity {words.money(it.equity_before)} to"
         f" {words.money(it.equity_after)}, maintenance {words.money(it.maintenance_before)} to"
         f" {words.money(it.maintenance_after)}, target {words.money(it.target_after)}"
@@ -186,7 +186,7 @@ def _planned(it: unpaid.PlanMade, words: Words) -> str:
 
 def _executed(it: unpaid.StepExecuted, words: Words) -> str:
     trades = "1 trade" if it.trades == 1 else f"{it.trades} trades"
-    return f"Plan {it.step} is carried out: {trades}, penalty {words.money(it.penalty)}"
+    return f"Plan {it.step} of {it.case_id} is carried out: {trades}, penalty {words.money(it.penalty)}"
 
 
 def _opened(it: unpaid.CaseOpened, words: Words) -> str:

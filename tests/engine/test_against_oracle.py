@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from margin.engine import parameters, requirement, shapes
+from tests.engine.arrays import as_engine_arrays
 from tests.oracle.books import (
     Account,
     Asset,
@@ -24,7 +25,6 @@ from tests.oracle.books import (
     Expiry,
     Group,
     Option,
-    as_engine_arrays,
     batches,
     published_book,
 )

@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 
 from margin.engine import parameters, requirement, risk_array, shapes
+from tests.engine.arrays import as_engine_arrays
 from tests.oracle.books import (
     Account,
     Contract,
@@ -36,7 +37,6 @@ from tests.oracle.books import (
     Expiry,
     Group,
     Option,
-    as_engine_arrays,
     batches,
 )
 from tests.oracle.margin import account_margin
