@@ -58,8 +58,9 @@ class BearerCredentialScheme(OpenApiAuthenticationExtension):  # type: ignore[no
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "clr_<id>_<secret>",
-            "description": "A key of one member, which sees and moves what is that member's, or of"
-            " one venue, which reports its trades. Shown once when it is issued.",
+            "description": "A key of one member, which sees and moves what is that member's, of one"
+            " venue, which reports its trades, or of one custodian, which confirms collateral that"
+            " has arrived. Shown once when it is issued.",
         }
 
 

@@ -58,6 +58,7 @@ class Credential(models.Model):
     credential_id = models.CharField(primary_key=True, max_length=20)
     member_id = models.CharField(max_length=20)
     venue = models.CharField(max_length=4)
+    custodian = models.CharField(max_length=20)
     title = models.CharField(max_length=100)
     expires_at = models.DateTimeField(null=True)
     revoked = models.BooleanField(default=False)

@@ -43,6 +43,7 @@ def credential_issued(recorded: Recorded) -> None:
         credential_id=fact.credential_id,
         member_id=fact.member_id,
         venue=fact.venue,
+        custodian=fact.custodian,
         title=fact.title,
         expires_at=clock.parsed(fact.expires_at) if fact.expires_at else None,
         issued_at=recorded.effective_at,

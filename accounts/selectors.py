@@ -38,6 +38,7 @@ def scope_of(key: str, *, now: datetime) -> Scope:
         credential_id=row.credential_id,
         member_id=row.member_id or None,
         venue=row.venue or None,
+        custodian=row.custodian or None,
     )
 
 

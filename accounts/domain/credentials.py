@@ -1,4 +1,4 @@
-"""API credentials: shown once, kept as a hash, bound to one member or one venue."""
+"""API credentials: shown once, kept as a hash, bound to one member, venue or custodian."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class CredentialNotValid(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a caller may touch. One of the three is set."""
+    """What a caller may touch. One of the four is set."""
 
     credential_id: str
     member_id: str | None = None
     venue: str | None = None
+    custodian: str | None = None
     sees_everything: bool = False
 
     @property

@@ -40,8 +40,9 @@ class CredentialIssued:
     NAME: ClassVar[str] = "accounts.credential-issued.v1"
 
     credential_id: str
-    member_id: str  # "" for a venue's
-    venue: str  # market identifier code; "" for a member's
+    member_id: str  # "" unless it is a member's
+    venue: str  # market identifier code; "" unless it is a venue's
+    custodian: str  # who holds the collateral; "" unless it is a custodian's
     title: str
     expires_at: str  # "" for never
 

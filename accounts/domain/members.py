@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from clearing.domain.errors import Refusal
+from clearing.domain.trade import HOUSE_VENUE
 
 _ID = re.compile(r"[A-Z0-9][A-Z0-9-]{1,19}")
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
@@ -50,7 +51,8 @@ def check_lei(text: str) -> str:
 
 
 def check_mic(text: str) -> str:
-    """ISO 10383: four characters."""
-    if not _MIC.fullmatch(text):
-        raise NameNotValid(field="venue", got=text[:40], form="a market identifier code")
+    """ISO 10383: four characters, and not the label the house puts on its own trades."""
+    if not _MIC.fullmatch(text) or text == HOUSE_VENUE:
+        form = f"a market identifier code other than {HOUSE_VENUE}"
+        raise NameNotValid(field="venue", got=text[:40], form=form)
     return text

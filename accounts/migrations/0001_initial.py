@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('credential_id', models.CharField(max_length=20, primary_key=True, serialize=False)),
                 ('member_id', models.CharField(max_length=20)),
                 ('venue', models.CharField(max_length=4)),
+                ('custodian', models.CharField(max_length=20)),
                 ('title', models.CharField(max_length=100)),
                 ('expires_at', models.DateTimeField(null=True)),
                 ('revoked', models.BooleanField(default=False)),

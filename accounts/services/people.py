@@ -66,26 +66,30 @@ def issue_credential(
     title: str,
     member_id: str = "",
     venue: str = "",
+    custodian: str = "",
     expires_at: datetime | None = None,
     at: datetime,
     cause: Cause,
 ) -> str:
     """A new key, shown this once; only its hash is kept.
 
-    For one member or one venue. Raises MemberUnknown, NameNotValid.
+    For one member, one venue or one custodian. Raises MemberUnknown, NameNotValid.
     """
-    if bool(member_id) == bool(venue):
-        raise members.NameNotValid(field="member_id", form="either a member or a venue")
+    if sum(map(bool, (member_id, venue, custodian))) != 1:
+        raise members.NameNotValid(field="member_id", form="one member, venue or custodian")
     if member_id:
         selectors.member(member_id)
     if venue:
         members.check_mic(venue)
+    if custodian:
+        members.check_id(custodian, field="custodian")
     credential_id, secret = secrets.token_hex(6), secrets.token_hex(32)
     stream = store.claim(f"credential-{credential_id}")
     fact = CredentialIssued(
         credential_id=credential_id,
         member_id=member_id,
         venue=venue,
+        custodian=custodian,
         title=title,
         expires_at=clock.text(expires_at) if expires_at else "",
     )

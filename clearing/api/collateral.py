@@ -14,7 +14,7 @@ from clearing import selectors
 from clearing.api.door import KEY, Door, cause_of, checked, key_of, scope_of
 from clearing.api.fields import DecimalText, Moment, Name
 from clearing.api.pages import SequencePage, newest_first, paged
-from clearing.domain.scope import require_member
+from clearing.domain.scope import require_custodian, require_member
 from clearing.services import collateral, timekeeping
 
 EXAMPLE = {"asset": "USDC", "amount": "250000"}
@@ -49,23 +49,23 @@ class Withdrawal(serializers.Serializer[Any]):
 
 
 class Deposits(Door):
-    """POST collateral that has arrived."""
+    """POST collateral that has arrived, as the custodian that holds it."""
 
     @extend_schema(
-        operation_id="announce_deposit",
+        operation_id="confirm_deposit",
         tags=["collateral"],
-        summary="Announce a deposit",
-        description="Credits collateral to an account of the credential's own member. The house"
-        " takes the member's word for it here: an operator whose settlement bank or custodian"
-        " confirms what arrives connects that confirmation in this route's place.",
+        summary="Confirm a deposit",
+        description="The custodian confirms collateral that has arrived, for any member's account,"
+        " and it is credited there. Needs a custodian's credential, which sees nothing else: a"
+        " member cannot credit itself.",
         parameters=[KEY],
         request=AmountBody,
         responses={201: DepositTaken},
         examples=[OpenApiExample("A deposit", EXAMPLE, request_only=True)],
     )
     def post(self, request: Request, account_id: str) -> Response:
-        selectors.visible(account_id, scope=scope_of(request))
-        require_member(scope_of(request))
+        selectors.creditable(account_id, scope=scope_of(request))
+        require_custodian(scope_of(request))
         key, body = key_of(request), checked(AmountBody, request.data)
 
         sequence = collateral.deposit(

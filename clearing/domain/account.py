@@ -165,7 +165,7 @@ def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
         cost, paid = _carried(held=held, cost=account.cost(it.symbol), lots=leg.lots, value=value)
     spot = it.kind is Kind.SPOT
     delivered = amounts.exact(it.lot_size * leg.lots, scale=it.underlying_scale) if spot else 0
-    return TradeNovated(
+    fact = TradeNovated(
         account_id=leg.account_id,
         trade_id=leg.trade_id,
         venue=leg.venue,
@@ -178,6 +178,7 @@ def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
         underlying=it.underlying if spot else "",
         delivered=delivered,
     )
+    return _holdable(account, fact, field="quantity")
 
 
 def shrinks(*, held: int, by: int) -> bool:
@@ -208,9 +209,14 @@ def _pro_rata(amount: int, *, part: int, whole: int) -> int:
 
 
 def deposit(account: Account, *, deposit_id: str, asset: str, amount: int) -> CollateralDeposited:
-    """Taken from open and from suspended accounts: paying in is how trouble ends."""
+    """Taken from open and from suspended accounts: paying in is how trouble ends.
+
+    What waits to be paid out may come back, so it must fit beside it.
+    """
     if account.standing not in (Standing.OPEN, Standing.SUSPENDED):
         raise AccountNotOpen(field="account", account=account.account_id, standing=account.standing)
+    waiting = sum(each for waits, each in account.waiting.values() if waits == asset)
+    amounts.fitting(account.cash(asset) + waiting + amount, field="amount")
     return CollateralDeposited(
         account_id=account.account_id,
         deposit_id=deposit_id,
@@ -276,6 +282,14 @@ def charge_penalty(account: Account, *, asset: str, amount: int, reason: str) ->
         amount=amounts.positive(amounts.fitting(amount), field="amount"),
         reason=reason,
     )
+
+
+def _holdable(account: Account, fact: TradeNovated, *, field: str) -> TradeNovated:
+    """The fact itself, if the account can hold what it leads to. Raises AmountOutOfRange."""
+    for entry in entries.effects(fact):
+        if entry.account == account.account_id:
+            amounts.fitting(account.holdings.get(entry.asset, 0) + entry.amount, field=field)
+    return fact
 
 
 def _waiting(account: Account, withdrawal_id: str) -> tuple[str, int]:

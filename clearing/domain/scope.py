@@ -20,6 +20,10 @@ class Scope(Protocol):
         """The market identifier code a venue's credential may report trades for."""
 
     @property
+    def custodian(self) -> str | None:
+        """Who holds the collateral, if the caller is one that confirms what has arrived."""
+
+    @property
     def member_id(self) -> str | None:
         """The member whose accounts the caller may see; None for the house's own officers."""
 
@@ -41,6 +45,13 @@ def require_venue(scope: Scope) -> str:
     if scope.venue is None:
         raise OutOfScope(needs="the credential of the venue that matched the trade")
     return scope.venue
+
+
+def require_custodian(scope: Scope) -> str:
+    """The custodian the caller confirms for. Raises OutOfScope: nobody credits itself."""
+    if scope.custodian is None:
+        raise OutOfScope(needs="the credential of the custodian that holds the collateral")
+    return scope.custodian
 
 
 def require_member(scope: Scope) -> str:

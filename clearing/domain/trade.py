@@ -9,6 +9,8 @@ from clearing.domain import amounts, instrument
 from clearing.domain.errors import Refusal
 from clearing.domain.instrument import Instrument, Payoff
 
+HOUSE_VENUE = "CCPL"  # on trades the house reports itself; no venue's credential carries it
+
 
 class SelfTrade(Refusal):
     code = "self-trade"

@@ -17,11 +17,19 @@ API = "/api/v1"
 _numbers = count(1)
 
 
-def a_key(*, member: str = "", venue: str = "", expires_at: datetime | None = None) -> str:
+def a_key(
+    *, member: str = "", venue: str = "", custodian: str = "", expires_at: datetime | None = None
+) -> str:
     from accounts.services import people
 
     return people.issue_credential(
-        title="test", member_id=member, venue=venue, expires_at=expires_at, at=START, cause=CAUSE
+        title="test",
+        member_id=member,
+        venue=venue,
+        custodian=custodian,
+        expires_at=expires_at,
+        at=START,
+        cause=CAUSE,
     )
 
 
@@ -57,6 +65,10 @@ def south() -> Caller:
 
 def venue(code: str = "XDER") -> Caller:
     return Caller(a_key(venue=code))
+
+
+def custodian(name: str = "CUSTODY-BANK") -> Caller:
+    return Caller(a_key(custodian=name))
 
 
 def officer(*, role: str = "auditor", enforce_csrf: bool = False) -> Caller:

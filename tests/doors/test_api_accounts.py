@@ -16,10 +16,20 @@ from tests.builders import (
     after,
     run_due_jobs,
 )
-from tests.doors.callers import a_report, events, north, officer, problem, south, venue
+from tests.doors.callers import (
+    a_report,
+    custodian,
+    events,
+    north,
+    officer,
+    problem,
+    south,
+    venue,
+)
 
 pytestmark = pytest.mark.django_db
 USDC = {"asset": "USDC", "amount": "250.5"}
+WHO = {"deposits": custodian, "withdrawals": north}
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +45,7 @@ def test_everybody_sees_their_own_accounts():
     assert names(north().get("/accounts")) == ["NORTH-1"]
     assert names(south().get("/accounts")) == ["SOUTH-1"]
     assert names(venue().get("/accounts")) == []
+    assert names(custodian().get("/accounts")) == []
     assert {"NORTH-1", "SOUTH-1", "RING-1", "ccp-custody"} <= set(names(officer().get("/accounts")))
 
 
@@ -101,10 +112,9 @@ def test_balances_show_what_is_leaving():
 
 
 def test_the_smallest_unit_is_spelled_without_exponent():
-    caller = north()
-    caller.post("/accounts/NORTH-1/deposits", {"asset": "BTC", "amount": "0.00000001"})
+    custodian().post("/accounts/NORTH-1/deposits", {"asset": "BTC", "amount": "0.00000001"})
 
-    balances = caller.get("/accounts/NORTH-1/balances").json()["balances"]
+    balances = north().get("/accounts/NORTH-1/balances").json()["balances"]
 
     assert balances[0] == {"asset": "BTC", "amount": "0.00000001", "withdrawing": "0.00000000"}
 
@@ -116,7 +126,7 @@ def test_the_house_sees_its_own_balances():
 
 
 def test_a_deposit_twice_is_one_deposit_and_one_answer():
-    caller = north()
+    caller = custodian()
 
     first = caller.post("/accounts/NORTH-1/deposits", USDC, key="wire-1")
     before = events()
@@ -125,14 +135,14 @@ def test_a_deposit_twice_is_one_deposit_and_one_answer():
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
     assert events() == before
-    balances = caller.get("/accounts/NORTH-1/balances").json()["balances"]
+    balances = north().get("/accounts/NORTH-1/balances").json()["balances"]
     assert balances[0]["amount"] == "1000250.500000"
 
 
 @pytest.mark.parametrize("path", ["deposits", "withdrawals"])
 def test_a_key_with_other_content_is_refused(path):
-    caller = north()
-    caller.post("/accounts/NORTH-1/deposits", {"asset": "USDC", "amount": "1"}, key="wire-1")
+    caller = WHO[path]()
+    caller.post(f"/accounts/NORTH-1/{path}", {"asset": "USDC", "amount": "1"}, key="wire-1")
     before = events()
 
     answer = caller.post(f"/accounts/NORTH-1/{path}", USDC, key="wire-1")
@@ -221,7 +231,7 @@ MONEY = {
 @pytest.mark.parametrize("path", ["deposits", "withdrawals"])
 @pytest.mark.parametrize(("body", "status", "code", "where"), MONEY.values(), ids=MONEY)
 def test_a_wrong_amount_is_refused_and_nothing_is_recorded(path, body, status, code, where):
-    caller = north()
+    caller = WHO[path]()
     before = events()
 
     answer = caller.post(f"/accounts/NORTH-1/{path}", body)
@@ -238,16 +248,15 @@ def test_more_than_there_is_cannot_leave():
 
 def test_a_suspended_account_takes_money_and_lets_none_go():
     accounts.suspend("NORTH-1", reason="test", at=START, cause=CAUSE)
-    caller = north()
 
-    assert caller.post("/accounts/NORTH-1/deposits", USDC).status_code == 201
-    answer = caller.post("/accounts/NORTH-1/withdrawals", USDC)
+    assert custodian().post("/accounts/NORTH-1/deposits", USDC).status_code == 201
+    answer = north().post("/accounts/NORTH-1/withdrawals", USDC)
     assert problem(answer) == (409, "account-not-open", ["account_id"])
 
 
 @pytest.mark.parametrize("path", ["deposits", "withdrawals"])
 def test_a_write_needs_a_well_formed_key(path):
-    caller = north()
+    caller = WHO[path]()
     before = events()
 
     missing = caller.post(f"/accounts/NORTH-1/{path}", USDC, key="")
@@ -347,7 +356,7 @@ def test_no_requirement_is_not_a_requirement_of_zero():
     never = caller.get("/accounts/NORTH-1/requirement")
     pricing.seal(a_price_set(), cause=CAUSE)
     run_due_jobs()
-    caller.post("/accounts/NORTH-1/deposits", {"asset": "ETH", "amount": "1"})
+    custodian().post("/accounts/NORTH-1/deposits", {"asset": "ETH", "amount": "1"})
     run_due_jobs()
 
     unpriced = caller.get("/accounts/NORTH-1/requirement").json()

@@ -6,7 +6,7 @@ import pytest
 
 from clearing.services import pricing
 from tests.builders import CAUSE, a_house, a_price_set, after, run_due_jobs
-from tests.doors.callers import a_report, events, north, officer, problem, venue
+from tests.doors.callers import a_report, custodian, events, north, officer, problem, venue
 
 pytestmark = pytest.mark.django_db
 CALL_ID, CASE_ID = "NORTH-1-call-1", "NORTH-1-case-1"
@@ -56,10 +56,10 @@ def test_acknowledging_twice_is_once():
 
 def test_acknowledging_needs_a_key_of_its_own():
     caller = north()
-    caller.post("/accounts/NORTH-1/deposits", {"asset": "USDC", "amount": "1"}, key="wire-1")
+    caller.post("/accounts/NORTH-1/withdrawals", {"asset": "USDC", "amount": "1"}, key="out-1")
 
     missing = caller.post(f"/calls/{CALL_ID}/acknowledge", key="")
-    reused = caller.post(f"/calls/{CALL_ID}/acknowledge", key="wire-1")
+    reused = caller.post(f"/calls/{CALL_ID}/acknowledge", key="out-1")
 
     assert problem(missing) == (400, "key-missing", ["Idempotency-Key"])
     assert problem(reused) == (422, "key-reused", ["Idempotency-Key"])
@@ -73,7 +73,7 @@ def test_an_officer_does_not_acknowledge_for_the_member():
 
 def test_a_paid_call_is_covered_and_cannot_be_acknowledged():
     caller = north()
-    caller.post("/accounts/NORTH-1/deposits", {"asset": "USDC", "amount": "10000"})
+    custodian().post("/accounts/NORTH-1/deposits", {"asset": "USDC", "amount": "10000"})
     run_due_jobs()
 
     answer = caller.post(f"/calls/{CALL_ID}/acknowledge")

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 
 from tests.builders import a_house
-from tests.doors.callers import a_report, events, north, venue
+from tests.doors.callers import a_report, custodian, events, north, venue
 
 MANY = 12
 
@@ -38,7 +38,7 @@ def test_one_trade_reported_by_many_at_once_is_one_trade(house):
 
 def test_one_key_with_different_content_at_once_is_one_deposit(house):
     a_house()
-    caller = north()
+    caller = custodian()
     before = events()
 
     answers = at_once(

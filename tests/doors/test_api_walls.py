@@ -15,6 +15,7 @@ from tests.doors.callers import (
     Caller,
     a_key,
     a_report,
+    custodian,
     events,
     north,
     officer,
@@ -35,6 +36,7 @@ NORTHS = {
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
 EVERYBODYS = {"symbol": CALL, "code": "not-found"}
+DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
 OPEN = {"problems", "problems/<name:code>", "schema", "docs", "<path:other>"}  # no key needed
 
 
@@ -99,17 +101,20 @@ def test_the_owner_reaches_every_route(norths_things):
     caller, body = north(), {"asset": "USDC", "amount": "1"}
 
     for method, path, _ in PRIVATE:
-        answer = ask(caller, method, path, NORTHS, body)
+        asks = custodian() if path == DEPOSITS else caller
+        answer = ask(asks, method, path, NORTHS, body)
 
         assert answer.status_code < 300 or answer.json()["code"] == "call-not-open", path
 
 
-@pytest.mark.parametrize("who", [south, venue])
+@pytest.mark.parametrize("who", [south, venue, custodian])
 def test_what_is_anothers_is_not_there_on_any_route(norths_things, who):
     caller = who()
     before = events()
 
     for method, path, _ in PRIVATE:
+        if who is custodian and path == DEPOSITS:
+            continue
         foreign = ask(caller, method, path, NORTHS)
         nobodys = ask(caller, method, path, NOBODYS)
 
@@ -128,7 +133,7 @@ def test_ones_own_account_is_no_way_to_anothers_things(norths_things):
             assert answer.status_code == 404, path
 
 
-@pytest.mark.parametrize("who", [south, venue])
+@pytest.mark.parametrize("who", [south, venue, custodian])
 def test_no_list_shows_anything_of_others(norths_things, who):
     caller = who()
 
