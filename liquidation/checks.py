@@ -6,7 +6,7 @@ from clearing import selectors as record
 from clearing.domain.errors import NotFound
 from clearing.domain.events import TradeNovated
 from clearing.services.evidence import RESTORE, facts
-from clearing.services.findings import Check, Look
+from clearing.services.findings import UNREADABLE, Check, Look
 from liquidation.domain.events import CaseFact, CaseOpened, StepExecuted
 from margin import selectors as margin
 
@@ -37,7 +37,7 @@ def _called(opened: CaseOpened) -> bool:
 def _traded(sequence: int) -> bool:
     try:
         return isinstance(record.recorded(sequence).fact, TradeNovated)
-    except NotFound:
+    except (NotFound, *UNREADABLE):
         return False
 
 

@@ -48,9 +48,7 @@ def decide_calls(*, job_id: int, **_newer: Any) -> None:
 @shared_task(name="margin.decide_call")
 def decide_call(*, job_id: int, **_newer: Any) -> None:
     """Left for each account of a completed run that is short or called."""
-    jobs.run(
-        job_id, lambda it, cause: calls.decide(it["account"], run_id=it["run"], cause=cause)
-    )
+    jobs.run(job_id, lambda it, cause: calls.decide(it["account"], run_id=it["run"], cause=cause))
 
 
 @shared_task(name="margin.sweep_calls")

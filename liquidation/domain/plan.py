@@ -101,6 +101,14 @@ def penalty(
     return max(0, min(amounts.owed(value * rate, scale=scale), equity))
 
 
+def bearable(penalty: int, *, equity: int) -> int:
+    """What of a penalty is left when it may not push below zero: `equity` is after the penalty.
+
+    Trades are made at the nearest tick, so even they may cost a little.
+    """
+    return max(0, penalty + min(0, equity))
+
+
 def _value(it: Instrument, step: Step, indices: Mapping[str, Decimal]) -> Decimal:
     price, lots = price_of(it, step.price_ticks), abs(step.lots)
     index = indices[it.underlying]

@@ -143,10 +143,10 @@ def _assess(
         fact = CaseRestored(case_id=case.case_id, **_margined(account_id, levels))
         return store.append(stream, fact, at=at, cause=cause)
     try:
-        plan = execution.make_plan(account_id, case=case, levels=levels)
+        plan = execution.make_plan(account_id, case=case, levels=levels, at=at)
     except execution.NothingToClose as nothing:
         return _stuck(stream, account_id, case, nothing.sentence, at, cause)
-    return store.append(stream, plan, at=at, cause=cause)
+    return store.append(stream, plan, at=at, cause=cause) if plan else None
 
 
 def _execute(

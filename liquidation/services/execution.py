@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from accounts import selectors as accounts
 from clearing import selectors as record
+from clearing import store
 from clearing.domain import entries, instrument
 from clearing.domain.account import Account
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
-from clearing.domain.instrument import Instrument
-from clearing.domain.trade import Trade
+from clearing.domain.instrument import Instrument, InstrumentNotTrading, Status
+from clearing.domain.trade import HOUSE_VENUE, Trade
 from clearing.selectors import BookColumns, SealedPrices
 from clearing.services import collateral, trades
 from liquidation.domain import plan
@@ -22,18 +24,17 @@ from liquidation.domain.plan import Outlook, Step
 from margin.domain.calls import Levels
 from margin.services import what_if
 
-VENUE = "CCPL"  # the house itself reports these trades
-
 
 class NothingToClose(Refusal):
     code = "nothing-to-close"
     says = "No closing can help this account."
 
 
-def make_plan(account_id: str, *, case: Case, levels: Levels) -> PlanMade:
+def make_plan(account_id: str, *, case: Case, levels: Levels, at: datetime) -> PlanMade | None:
     """The smallest share of every position that meets the target; all shares in one engine call.
 
-    Raises NothingToClose: no positions, nothing that lowers the requirement, or no backstop.
+    None while a position that has expired is not settled yet. Raises NothingToClose: no positions,
+    one that is halted, nothing that lowers the requirement, or no backstop.
     """
     backstop = _backstop()
     account, sealed = record.account(account_id), record.prices_at(levels.price_sequence)
@@ -41,12 +42,18 @@ def make_plan(account_id: str, *, case: Case, levels: Levels) -> PlanMade:
     if not lots:
         raise NothingToClose(reason="no positions left", missing=levels.missing)
     terms = record.instruments(lots)
+    halted = sorted(it.symbol for it in terms.values() if it.status is Status.HALTED)
+    if halted:
+        raise NothingToClose(reason="trading is halted", symbols=", ".join(halted))
+    if not _all_trade(terms, at=at):
+        return None
     ways = _ways(account, lots, terms, sealed, levels)
     outlooks = _outlooks(account, ways, levels)
     chosen = plan.choose(outlooks, maintenance=levels.maintenance)
     if chosen is None:
         raise NothingToClose(reason="every closing would raise the requirement")
-    steps, penalty, _ = ways[chosen.percent]
+    steps, most, _ = ways[chosen.percent]
+    penalty = plan.bearable(most, equity=chosen.equity)
     spelled = plan.spelled(steps)
     return PlanMade(
         account_id=account_id,
@@ -65,7 +72,7 @@ def make_plan(account_id: str, *, case: Case, levels: Levels) -> PlanMade:
         penalty=penalty,
         equity_before=levels.equity,
         maintenance_before=levels.maintenance,
-        equity_after=chosen.equity,
+        equity_after=chosen.equity + most - penalty,
         maintenance_after=chosen.maintenance,
         target_after=chosen.target,
         price_sequence=levels.price_sequence,
@@ -129,14 +136,20 @@ def execute(made: PlanMade, *, at: datetime, cause: Cause) -> StepExecuted | Pla
 
     Runs inside the case's decision: the fact it returns is recorded with them.
     """
-    row, sealed = record.account_row(made.account_id), record.latest_prices()
-    if (sealed.sequence, row.version) != (made.price_sequence, made.account_version):
-        reason = "the book or the prices moved after it was made"
-        return PlanVoided(
-            account_id=made.account_id, case_id=made.case_id, plan=made.plan, reason=reason
-        )
     steps = plan.read(made.steps)
-    terms = record.instruments(step.symbol for step in steps)
+    terms = record.shared_instruments(step.symbol for step in steps)
+    for account_id in sorted((made.account_id, made.backstop)):
+        store.claim(f"account-{account_id}")  # so that the book cannot move after the look at it
+    row, sealed = record.account_row(made.account_id), record.latest_prices()
+    moved = (sealed.sequence, row.version) != (made.price_sequence, made.account_version)
+    if moved or not _all_trade(terms, at=at):
+        what = "the book or the prices moved" if moved else "an instrument stopped trading"
+        return PlanVoided(
+            account_id=made.account_id,
+            case_id=made.case_id,
+            plan=made.plan,
+            reason=f"{what} after it was made",
+        )
     reported = [_trade(made, step, terms[step.symbol]) for step in steps]
     sequences = trades.novate_all(reported, at=at, cause=cause)
     if made.penalty:
@@ -160,6 +173,15 @@ def execute(made: PlanMade, *, at: datetime, cause: Cause) -> StepExecuted | Pla
     )
 
 
+def _all_trade(terms: Mapping[str, Instrument], *, at: datetime) -> bool:
+    try:
+        for it in terms.values():
+            instrument.check_trading(it, at=at)
+    except InstrumentNotTrading:
+        return False
+    return True
+
+
 def _reporting(made: PlanMade) -> str:
     return what_if.reporting_of(made.run_id, made.account_id)
 
@@ -168,7 +190,7 @@ def _trade(made: PlanMade, step: Step, it: Instrument) -> Trade:
     sells = step.lots < 0
     return Trade(
         trade_id=f"{made.case_id}-{made.step}-{step.symbol}",
-        venue=VENUE,
+        venue=HOUSE_VENUE,
         symbol=step.symbol,
         quantity=str(abs(step.lots) * it.lot_size),
         price=str(instrument.price_of(it, step.price_ticks)),

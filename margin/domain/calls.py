@@ -123,7 +123,7 @@ class Levels:
 
     @property
     def below_call(self) -> bool:
-        return self.maintenance > 0 and self.equity * 100 < self.maintenance * CALL_PERCENT
+        return self.equity * 100 < self.maintenance * CALL_PERCENT
 
     @property
     def below_maintenance(self) -> bool:
@@ -131,9 +131,8 @@ class Levels:
 
     @property
     def severe(self) -> bool:
-        return self.maintenance > 0 and (
-            self.equity <= 0 or self.equity * 100 < self.maintenance * SEVERE_PERCENT
-        )
+        """Also for a debt with nothing left that needs margin: people must hear of it."""
+        return self.equity * 100 < self.maintenance * SEVERE_PERCENT
 
     @property
     def missing(self) -> int:
@@ -143,7 +142,7 @@ class Levels:
     def term(self) -> timedelta:
         """60 minutes x clamp((equity / maintenance - 0.8) / 0.3, 0, 1), down to the second."""
         above = self.equity * 100 - self.maintenance * SEVERE_PERCENT
-        width = self.maintenance * (CALL_PERCENT - SEVERE_PERCENT)
+        width = max(1, self.maintenance * (CALL_PERCENT - SEVERE_PERCENT))
         seconds = int(LONGEST.total_seconds()) * min(max(above, 0), width) // width
         return timedelta(seconds=seconds)
 
@@ -209,12 +208,17 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
             return replace(calls, state=move(calls.state, Trigger.CONCLUDE))
 
 
-def decide(calls: Calls, levels: Levels, *, account_id: str, at: datetime) -> list[CallFact]:
-    """What a run means for the account's calls; nothing, most of the time."""
+def decide(
+    calls: Calls, levels: Levels, *, account_id: str, at: datetime, paid: bool = False
+) -> list[CallFact]:
+    """What a run means for the account's calls; nothing, most of the time.
+
+    `paid` says whether collateral came in between the call and the run.
+    """
     if levels.order < calls.seen or calls.state is State.BREACHED:
         return []
     if calls.is_open:
-        return _on_open(calls, levels, account_id=account_id, at=at)
+        return _on_open(calls, levels, account_id=account_id, at=at, paid=paid)
     if levels.order == calls.seen or not levels.below_call:
         return []
     issued = _issue(calls, levels, account_id=account_id, at=at)
@@ -224,9 +228,11 @@ def decide(calls: Calls, levels: Levels, *, account_id: str, at: datetime) -> li
     return facts
 
 
-def _on_open(calls: Calls, levels: Levels, *, account_id: str, at: datetime) -> list[CallFact]:
+def _on_open(
+    calls: Calls, levels: Levels, *, account_id: str, at: datetime, paid: bool
+) -> list[CallFact]:
     if levels.equity >= levels.target:
-        return [_cover(calls, levels, account_id=account_id)]
+        return [_cover(calls, levels, account_id=account_id, paid=paid)]
     if levels.severe:
         return [_breach(calls, levels, account_id=account_id, reason="severe")]
     if calls.state is State.OVERDUE:
@@ -240,12 +246,14 @@ def _on_open(calls: Calls, levels: Levels, *, account_id: str, at: datetime) -> 
     return []
 
 
-def decide_due(calls: Calls, levels: Levels, *, account_id: str, at: datetime) -> list[CallFact]:
+def decide_due(
+    calls: Calls, levels: Levels, *, account_id: str, at: datetime, paid: bool = False
+) -> list[CallFact]:
     """What becomes of a call whose time has come, by the newest run."""
     if not calls.is_open or calls.due_at is None or at < calls.due_at:
         return []
     if levels.equity >= levels.target:
-        return [_cover(calls, levels, account_id=account_id)]
+        return [_cover(calls, levels, account_id=account_id, paid=paid)]
     if levels.below_maintenance:
         return [_breach(calls, levels, account_id=account_id, reason="due")]
     if calls.state is State.OVERDUE:
@@ -311,8 +319,7 @@ def _tighten(calls: Calls, levels: Levels, *, account_id: str, due_at: datetime)
     )
 
 
-def _cover(calls: Calls, levels: Levels, *, account_id: str) -> CallCovered:
-    paid = levels.account_version > calls.version_when_called
+def _cover(calls: Calls, levels: Levels, *, account_id: str, paid: bool) -> CallCovered:
     return CallCovered(
         account_id=account_id,
         call_id=calls.call_id,

@@ -11,11 +11,12 @@ from accounts.services import register
 from clearing import selectors as record
 from clearing import store
 from clearing.domain.cause import Cause
+from clearing.domain.events import CollateralDeposited
 from clearing.services import jobs, timekeeping
 from margin import selectors
 from margin.domain import calls, events
 from margin.domain.calls import Calls, Levels
-from margin.domain.events import CallFact
+from margin.domain.events import WITHDRAWAL, CallFact
 from margin.services import runs
 
 
@@ -24,7 +25,10 @@ def decide_run(sequence: int, *, cause: Cause) -> int:
 
     A job each, worst first: they run side by side, and one that fails holds up nobody else.
     """
-    run_id = record.recorded(sequence).fact.run_id
+    run = record.recorded(sequence).fact
+    if run.kind == WITHDRAWAL:
+        return 0  # the money is on its way out or back; after that the account is margined again
+    run_id = run.run_id
     accounts = selectors.to_decide(run_id)
     for account_id in accounts:
         address = {
@@ -39,9 +43,15 @@ def decide_run(sequence: int, *, cause: Cause) -> int:
 
 @store.decision
 def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
-    """Issue, tighten, cover or breach, by one run. Deciding again on the same run changes nothing."""
+    """Issue, tighten, cover or breach, by one run. Deciding again on the same run changes nothing,
+    and so does deciding on a run after the account was margined anew: the newer one decides.
+    """
+    store.claim(f"call-{account_id}")
     at = selectors.run(run_id).at
     levels = selectors.levels(selectors.requirement_in(run_id, account_id))
+    latest = selectors.latest_requirement(account_id)
+    if latest is not None and selectors.levels(latest).order > levels.order:
+        return []
     return _decide(account_id, levels, at=at, cause=cause, rule=calls.decide)
 
 
@@ -85,12 +95,22 @@ def _decide(
     stream = store.claim(f"call-{account_id}")
     state = state_of(account_id)
     before = state.state
+    covers = state.is_open and levels.equity >= levels.target
+    paid = covers and _paid(account_id, since=state.version_when_called, by=levels.account_version)
     sequences = []
-    for fact in rule(state, levels, account_id=account_id, at=at):
+    for fact in rule(state, levels, account_id=account_id, at=at, paid=paid):
         under = Cause(actor=cause.actor, correlation_id=fact.call_id, sequence=cause.sequence)
         sequences.append(store.append(stream, fact, at=at, cause=under))
         _tell_accounts(fact, before=before, at=at, cause=under.because_of(sequences[-1]))
     return sequences
+
+
+def _paid(account_id: str, *, since: int, by: int) -> bool:
+    """Whether collateral came in after one version of the account and up to another."""
+    return any(
+        isinstance(it.fact, CollateralDeposited) and since < it.version <= by
+        for it in record.stream(f"account-{account_id}")
+    )
 
 
 def _tell_accounts(fact: CallFact, *, before: calls.State, at: datetime, cause: Cause) -> None:

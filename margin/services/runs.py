@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,7 @@ def remargin(account_id: str, *, cause: Cause) -> models.Requirement | None:
 
     Skipped when this version of the account was margined on this set already, or when the set's
     expiries are still being settled, since the run over everybody that follows will see the account.
+    A set that has grown too old since is not good any more: then the result says so.
     """
     pinned = _latest_pins()
     if pinned is None:
@@ -65,9 +66,12 @@ def remargin(account_id: str, *, cause: Cause) -> models.Requirement | None:
     if not columns.accounts:
         return None
     latest = selectors.latest_requirement(account_id)
-    if latest is not None and _done(latest, columns, sealed, rules):
+    stale = bool(_stale(sealed, at=timekeeping.now()))
+    if latest is not None and _done(latest, columns, sealed, rules, stale=stale):
         return latest
     run_id = f"account-{account_id}-{columns.versions[0]}-{sealed.sequence}-{rules.name[:8]}"
+    if stale:
+        run_id += "-stale"
     return run_of_one(run_id, columns, sealed=sealed, rules=rules, cause=cause)
 
 
@@ -80,24 +84,33 @@ def _latest_pins() -> tuple[SealedPrices, selectors.Rules] | None:
 
 
 def _done(
-    latest: models.Requirement, columns: BookColumns, sealed: SealedPrices, rules: selectors.Rules
+    latest: models.Requirement,
+    columns: BookColumns,
+    sealed: SealedPrices,
+    rules: selectors.Rules,
+    *,
+    stale: bool,
 ) -> bool:
-    return (latest.price_sequence, latest.account_version, latest.parameter_set) == (
-        sealed.sequence,
-        columns.versions[0],
-        rules.name,
-    )
+    said_stale = latest.reason.startswith(prices.PriceStale.code)
+    done = (latest.price_sequence, latest.account_version, latest.parameter_set, said_stale)
+    return done == (sealed.sequence, columns.versions[0], rules.name, stale)
 
 
 @store.decision
 def run_of_one(
-    run_id: str, columns: BookColumns, *, sealed: SealedPrices, rules: selectors.Rules, cause: Cause
+    run_id: str,
+    columns: BookColumns,
+    *,
+    kind: str = "account",
+    sealed: SealedPrices,
+    rules: selectors.Rules,
+    cause: Cause,
 ) -> models.Requirement:
     """A whole run over one account: its row and its fact in one transaction."""
     stream = store.claim(f"run-{run_id}")
     account_id = columns.accounts[0]
     if stream.version == 0:
-        pins = Pins(run_id=run_id, kind="account", sealed=sealed, rules=rules, at=timekeeping.now())
+        pins = Pins(run_id=run_id, kind=kind, sealed=sealed, rules=rules, at=timekeeping.now())
         _open(pins, accounts=1, cause=cause)
         _write(results(columns, pins))
         _complete(stream, run_id, cause=cause)
@@ -251,7 +264,7 @@ def _complete(stream: store.Stream, run_id: str, *, cause: Cause) -> int:
 def results(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
     """A row for each account of the columns, priced or with the reason why not. Writes nothing."""
     on = selectors.resolved(pins.sealed, pins.rules)
-    stale = _stale(pins)
+    stale = _stale(pins.sealed, at=pins.at)
     inputs = selectors.arrays(columns, on)
     found = requirement(inputs.book, on.market, on.rules.parameters, on.array)
     place = {row: at for at, row in enumerate(inputs.rows)}
@@ -268,11 +281,11 @@ def results(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
     ]
 
 
-def _stale(pins: Pins) -> str:
+def _stale(sealed: SealedPrices, *, at: datetime) -> str:
     """Nobody is called on prices that are too old: the run says so instead."""
     limit = record.policy().price_max_age_seconds
     try:
-        prices.check_fresh(sealed_at=pins.sealed.at, at=pins.at, max_age_seconds=limit)
+        prices.check_fresh(sealed_at=sealed.at, at=at, max_age_seconds=limit)
     except prices.PriceStale as stale:
         return f"{stale.code}: {stale.sentence}"[:300]
     return ""
@@ -313,12 +326,22 @@ def _row(
 
 def _minor(result: shapes.Requirement, at: int, *, scale: int) -> tuple[int, int, int]:
     """Equity rounds down and requirements up: against the member, by less than one minor unit."""
-    equity = Decimal(float(result.equity[at]))
+    equity, maintenance, initial = (
+        _without_noise(float(column[at]), scale=scale)
+        for column in (result.equity, result.maintenance, result.initial)
+    )
     return (
         amounts.credited(equity, scale=scale),
-        max(0, amounts.owed(equity - Decimal(float(result.maintenance[at])), scale=scale)),
-        max(0, amounts.owed(equity - Decimal(float(result.initial[at])), scale=scale)),
+        max(0, amounts.owed(equity - maintenance, scale=scale)),
+        max(0, amounts.owed(equity - initial, scale=scale)),
     )
+
+
+def _without_noise(value: float, *, scale: int) -> Decimal:
+    """To a tenth of a minor unit: 0.3 of a coin is 0.299999999999999988 as a float, and must not be
+    rounded down for that. Otherwise a call that is paid to the last unit would stay open."""
+    with localcontext(prec=60):
+        return round(Decimal(value), scale + 1)
 
 
 def _detail(result: shapes.Requirement, at: int, on: Resolved) -> dict[str, Any]:

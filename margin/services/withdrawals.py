@@ -11,6 +11,7 @@ from clearing.domain.cause import Cause
 from clearing.domain.prices import PriceStale
 from clearing.services import books, collateral, jobs, timekeeping
 from margin import models, selectors
+from margin.domain.events import WITHDRAWAL
 from margin.services import runs
 
 
@@ -30,7 +31,9 @@ def test(sequence: int, *, cause: Cause) -> int | None:
     columns = books.hold(fact.account_id)
     if record.withdrawal(fact.withdrawal_id).status != "requested":
         return None
-    found = runs.run_of_one(run_id, columns, sealed=sealed, rules=rules, cause=cause)
+    found = runs.run_of_one(
+        run_id, columns, kind=WITHDRAWAL, sealed=sealed, rules=rules, cause=cause
+    )
     at = timekeeping.now()
     no = _refusal(found, sealed_at=sealed.at, at=at)
     if no is None:
@@ -60,8 +63,7 @@ def _refusal(
     if found.reason:
         return "requirement-unknown", found.reason
     if found.equity < found.initial:
-        digits = record.scale(found.asset)
-        missing = selectors.decimal(found.initial - found.equity, digits)
+        missing = record.shown(found.asset, found.initial - found.equity)
         return (
             "margin-short",
             f"the account would be {missing} {found.asset} below its initial level",

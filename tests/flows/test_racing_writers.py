@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 from itertools import count
 
 from django.db import connection, transaction
+from django.utils import timezone
 
+from clearing import jobs as queue
 from clearing import models, selectors
 from clearing.services import (
     collateral,
+    jobs,
     pricing,
     replays,
     settlement,
@@ -202,3 +206,26 @@ def test_verify_waits_for_nobody_and_sees_no_halves(house):
     assert held.exception() is None
     assert found.result() == []
     assert verification.verify() == []
+
+
+def test_of_many_workers_one_gets_the_lease(house):
+    for number in range(10):
+        job_id = queue.leave("test.step", key=str(number), address={})
+
+        leased = at_once([partial(queue.lease, job_id, kind="test.step", worker="w")] * 6)
+
+        assert sum(done.result() is not None for done in leased) == 1
+
+
+def test_of_many_relays_one_sends(house, monkeypatch):
+    a_house()
+    sent: list[int] = []
+    monkeypatch.setattr(queue, "poke", lambda job_id, _kind: sent.append(job_id))
+    models.Job.objects.update(poked_at=timezone.now() - timedelta(minutes=5))
+    due = models.Job.objects.filter(state="due").count()
+    assert due > 0
+
+    counted = at_once([jobs.relay] * 4)
+
+    assert sum(done.result() for done in counted) == due
+    assert len(sent) == len(set(sent)) == due

@@ -1,0 +1,386 @@
+"""Whatever is done to the record behind the house's back, `verify` says so."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from clearing import models, sealer, store
+from clearing.domain.cause import Cause
+from clearing.services import replays, verification
+from tests.histories import a_history
+from tests.tampering import as_owner, change, changed, columns, count_from_one, rolled_back
+
+# Columns nothing vouches for: when a block was sealed, and all of an idempotency key but where it
+# led. A column of evidence that is not named here must be noticed when it changes.
+UNCOVERED = {
+    "block.sealed_at",
+    "command.id",
+    "command.scope",
+    "command.key",
+    "command.request_hash",
+    "command.recorded_at",
+    "sealstate.fence_position",
+    "sealstate.fence_transaction",
+    "sealstate.system_identifier",
+}
+EVIDENCE = columns(
+    models.Event, models.Stream, models.Block, models.SealState, models.PriceBody, models.Command
+)
+SEALED_TRADE = """
+    sequence = (SELECT max(sequence) FROM clearing_event WHERE name = 'clearing.trade-novated.v1'
+                AND sequence <= (SELECT last FROM clearing_sealstate))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(django_db_setup, django_db_blocker):
+    """One history for all of these tests, never committed."""
+    with django_db_blocker.unblock(), rolled_back():
+        count_from_one()
+        a_history()
+        yield
+
+
+@pytest.fixture(autouse=True)
+def undone(told, django_db_blocker):
+    """Each test's tampering is undone."""
+    with django_db_blocker.unblock(), rolled_back():
+        yield
+
+
+def found_by() -> set[str]:
+    return {finding.check for finding in verification.verify()}
+
+
+def test_a_history_nobody_touched_verifies():
+    assert verification.verify() == []
+
+
+def test_it_changes_nothing():
+    before = totals()
+
+    verification.verify()
+
+    assert totals() == before
+
+
+def totals() -> list[tuple[str, int]]:
+    with connection.cursor() as cursor:
+        names = connection.introspection.table_names(cursor)
+        counted = []
+        for name in sorted(names):
+            cursor.execute(
+                f"SELECT count(*), coalesce(sum(hashtextextended(it::text, 0)), 0) FROM {name} AS it"
+            )
+            counted.append((name, *cursor.fetchone()))
+    return counted
+
+
+@pytest.mark.parametrize(
+    "column", EVIDENCE, ids=lambda it: f"{it.model._meta.model_name}.{it.name}"
+)
+def test_each_column_of_the_evidence_is_covered(column):
+    label = f"{column.model._meta.model_name}.{column.name}"
+    table, key = column.model._meta.db_table, column.model._meta.pk.column
+    some = f"{key} = (SELECT max({key}) FROM {table})"
+
+    with as_owner() as cursor:
+        change(cursor, column, SEALED_TRADE if column.model is models.Event else some)
+
+    assert bool(verification.verify()) == (label not in UNCOVERED)
+
+
+def test_one_changed_byte_of_a_payload():
+    with as_owner() as cursor:
+        cursor.execute(
+            f"UPDATE clearing_event SET payload = replace(payload, '\"lots\":', '\"lots\":1')"
+            f" WHERE {SEALED_TRADE}"
+        )
+
+    assert {"hash chains", "rows"} <= found_by()
+
+
+def test_a_payload_that_can_no_longer_be_read():
+    with as_owner() as cursor:
+        cursor.execute(f"UPDATE clearing_event SET payload = '{{' WHERE {SEALED_TRADE}")
+
+    assert {"hash chains", "rows"} <= found_by()
+
+
+def test_a_removed_fact():
+    with as_owner() as cursor:
+        cursor.execute(f"DELETE FROM clearing_event WHERE {SEALED_TRADE}")
+
+    assert {"stream versions", "hash chains", "sealed blocks", "commands", "rows"} <= found_by()
+
+
+def test_a_removed_tail():
+    with as_owner() as cursor:
+        remove_tail(cursor, "account-SOUTH-1")
+
+    assert "stream heads" in found_by()
+
+
+def test_a_removed_sealed_tail_with_its_head_repaired():
+    """Only the sealed block still knows: its root was made from what is gone."""
+    stream = "asset-ETH"
+    with as_owner() as cursor:
+        remove_tail(cursor, stream)
+        cursor.execute(
+            "UPDATE clearing_stream SET version = 0, head = %s WHERE name = %s",
+            [store.GENESIS, stream],
+        )
+        cursor.execute("DELETE FROM clearing_asset WHERE asset = 'ETH'")
+
+    assert found_by() == {"sealed blocks"}
+
+
+def remove_tail(cursor, stream: str) -> None:
+    cursor.execute(
+        "DELETE FROM clearing_event WHERE (stream, version) = (SELECT stream, max(version)"
+        " FROM clearing_event WHERE stream = %s GROUP BY stream)",
+        [stream],
+    )
+
+
+def test_a_rewritten_fact_with_its_chain_and_head_recomputed():
+    with as_owner() as cursor:
+        row = models.Event.objects.get(stream="asset-ETH")
+        digest = store.event_hash(
+            previous=store.GENESIS,
+            stream=row.stream,
+            version=row.version,
+            name=row.name,
+            effective_at=row.effective_at,
+            recorded_at=row.recorded_at,
+            cause=Cause(actor="system:nobody", correlation_id=row.correlation_id),
+            payload=row.payload,
+        )
+        cursor.execute(
+            "UPDATE clearing_event SET actor = 'system:nobody', hash = %s WHERE sequence = %s",
+            [digest, row.sequence],
+        )
+        cursor.execute("UPDATE clearing_stream SET head = %s WHERE name = %s", [digest, row.stream])
+
+    assert found_by() == {"sealed blocks"}
+
+
+def test_two_facts_that_changed_places():
+    """Both chains still hold; the order of streams among each other is what the block seals."""
+    with as_owner() as cursor:
+        cursor.execute(
+            "SELECT sequence FROM clearing_event WHERE stream IN ('asset-BTC', 'asset-ETH')"
+        )
+        (one,), (other,) = cursor.fetchall()
+        for old, new in ((one, -1), (other, one), (-1, other)):
+            cursor.execute(
+                "UPDATE clearing_event SET sequence = %s WHERE sequence = %s", [new, old]
+            )
+
+    assert found_by() == {"sealed blocks"}
+
+
+def test_an_inserted_fact():
+    """Properly chained, in a stream of its own, where a writer might have left a hole."""
+    with as_owner() as cursor:
+        insert_fact(cursor)
+
+    assert found_by() == {"sealed blocks"}
+
+
+def insert_fact(cursor) -> None:
+    cursor.execute(
+        """
+        INSERT INTO clearing_event (sequence, stream, version, name, effective_at, recorded_at,
+                                    actor, correlation_id, cause, payload, hash)
+        SELECT 0, 'run-forged', 1, 'clearing.instrument-halted.v1', effective_at, recorded_at,
+               actor, correlation_id, NULL, '{"reason":"","symbol":"NONE"}', hash
+        FROM clearing_event WHERE sequence = 1
+        """
+    )
+    row = models.Event.objects.get(stream="run-forged")
+    digest = store.event_hash(
+        previous=store.GENESIS,
+        stream=row.stream,
+        version=1,
+        name=row.name,
+        effective_at=row.effective_at,
+        recorded_at=row.recorded_at,
+        cause=Cause(actor=row.actor, correlation_id=row.correlation_id),
+        payload=row.payload,
+    )
+    cursor.execute(
+        "UPDATE clearing_event SET hash = %s WHERE sequence = %s", [digest, row.sequence]
+    )
+    cursor.execute(
+        "INSERT INTO clearing_stream (name, version, head) VALUES ('run-forged', 1, %s)", [digest]
+    )
+
+
+def test_a_removed_block():
+    with as_owner() as cursor:
+        cursor.execute("DELETE FROM clearing_block")
+
+    assert found_by() == {"sealed blocks"}
+
+
+def test_a_changed_entry():
+    with as_owner() as cursor:
+        cursor.execute(
+            "UPDATE clearing_entry SET amount = amount + 1 WHERE id = (SELECT max(id) FROM"
+            " clearing_entry WHERE account = 'SOUTH-1')"
+        )
+
+    assert {"facts balance", "trial balance", "holdings", "rows"} <= found_by()
+
+
+def test_entries_that_balance_but_follow_from_no_fact():
+    """From one member's account to another's, and both holdings with them."""
+    with as_owner() as cursor:
+        for account, amount in (("NORTH-1", -5), ("SOUTH-1", 5)):
+            cursor.execute(
+                "INSERT INTO clearing_entry (sequence, account, asset, amount)"
+                " VALUES (1, %s, 'cash:USDC', %s)",
+                [account, amount],
+            )
+            cursor.execute(
+                "UPDATE clearing_holding SET amount = amount + %s"
+                " WHERE (account, asset) = (%s, 'cash:USDC')",
+                [amount, account],
+            )
+
+    assert found_by() == {"rows"}
+
+
+def test_a_house_that_is_not_flat_between_buyers_and_sellers():
+    with as_owner() as cursor:
+        cursor.execute(
+            "INSERT INTO clearing_entry (sequence, account, asset, amount)"
+            " VALUES (1, 'ccp-novation', 'lots:BTC-PERP', 5), (1, 'ccp-custody', 'lots:BTC-PERP', -5)"
+        )
+
+    assert found_by() == {"trial balance", "rows"}
+
+
+def test_a_changed_holding():
+    models.Holding.objects.filter(account="SOUTH-1", asset="cash:USDC").update(amount=5)
+
+    assert found_by() == {"holdings", "rows"}
+
+
+def test_an_account_left_behind_by_its_stream():
+    models.AccountState.objects.filter(account="SOUTH-1").update(version=3)
+
+    assert found_by() == {"account versions", "rows"}
+
+
+def test_a_changed_price_body():
+    with as_owner() as cursor:
+        cursor.execute("UPDATE clearing_pricebody SET body = replace(body, '90000', '90001')")
+
+    assert found_by() == {"price sets"}
+
+
+def test_a_lost_price_body():
+    with as_owner() as cursor:
+        cursor.execute("DELETE FROM clearing_pricebody WHERE body LIKE '%%90000%%'")
+
+    assert found_by() == {"price sets"}
+
+
+def test_a_command_that_led_nowhere():
+    with as_owner() as cursor:
+        cursor.execute("UPDATE clearing_command SET sequence = 999999 WHERE key = 'start-NORTH'")
+
+    assert found_by() == {"commands"}
+
+
+def test_a_cause_that_did_not_come_before():
+    with as_owner() as cursor:
+        cursor.execute(
+            "UPDATE clearing_event SET cause = sequence WHERE sequence ="
+            " (SELECT max(sequence) FROM clearing_event)"
+        )
+
+    assert found_by() == {"causes", "hash chains"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("UPDATE margin_requirement SET result_hash = repeat('0', 64)", "margin runs"),
+        ("UPDATE margin_run SET price_set = 'another'", "margin runs"),
+        ("DELETE FROM margin_run WHERE kind = 'account'", "margin results"),
+        ("DELETE FROM margin_run", "margin calls"),
+        ("UPDATE margin_parameterbody SET body = body || ' '", "parameter sets"),
+        ("DELETE FROM margin_run", "liquidation cases"),
+        ("UPDATE margin_margincall SET call_id = call_id || 'x'", "liquidation cases"),
+        ("DELETE FROM liquidation_case", "rows"),
+    ],
+)
+def test_what_the_apps_above_check(statement, check):
+    with as_owner() as cursor:
+        cursor.execute(statement)
+
+    assert check in found_by()
+
+
+def test_each_column_of_each_row_that_follows_from_the_log():
+    """One replay aside for all of them; a number the database hands out says nothing."""
+    with transaction.atomic(), replays.aside() as tables:
+        replays.replay(after=0)
+        replays.complete()
+        models_by_table = {model._meta.db_table: model for model in projected()}
+        for table in tables:
+            assert replays.rows_of(table) > 0, f"the history leaves {table.name} empty"
+            for column in columns(models_by_table[table.name]):
+                if column.get_internal_type() == "BigAutoField":
+                    continue
+                with rolled_back(), as_owner() as cursor:
+                    cursor.execute(
+                        f'UPDATE {table.live} AS it SET "{column.column}" = {changed(column)}'
+                        f" WHERE ctid = (SELECT max(ctid) FROM {table.live})"
+                    )
+                    assert replays.differences(table) == (1, 1), f"{table.name}.{column.column}"
+
+
+def projected():
+    return [model for module in replays._modules() for model in module.TABLES]
+
+
+def test_the_command_names_the_check_the_place_and_the_remedy():
+    models.Holding.objects.filter(account="SOUTH-1", asset="cash:USDC").update(amount=5)
+    said = io.StringIO()
+
+    with pytest.raises(CommandError):
+        call_command("verify", stdout=said)
+
+    assert "hash chains: 1" in said.getvalue()
+    assert "holdings: SOUTH-1 cash:USDC: the row says 5" in said.getvalue()
+    assert "manage.py rebuild_projections" in said.getvalue()
+
+
+def test_a_sound_house_has_one_line_for_each_check():
+    said = io.StringIO()
+
+    call_command("verify", stdout=said)
+
+    assert [line.partition(":")[0] for line in said.getvalue().splitlines()[:-1]] == [
+        check.name for check in verification.checks()
+    ]
+
+
+def test_merkle_roots_are_those_of_rfc_6962():
+    """The tree over seven leaves, drawn by hand."""
+    leaves = [sealer.leaf(number, bytes([number]) * 32) for number in range(7)]
+
+    def node(left, right):
+        return hashlib.sha256(b"\x01" + left + right).digest()
+
+    first = node(node(leaves[0], leaves[1]), node(leaves[2], leaves[3]))
+    assert sealer.merkle_root(leaves) == node(first, node(node(leaves[4], leaves[5]), leaves[6]))
