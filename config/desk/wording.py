@@ -177,9 +177,10 @@ def _planned(it: unpaid.PlanMade, words: Words) -> str:
         for each in steps
     )
     return (
-        f"Plan {it.step} of {it.case_id}: close {it.percent} % of every position with {it.backstop}: {trades};"
-        f" penalty {words.money(it.penalty)}; equity {words.money(it.equity_before)} to"
-        f" {words.money(it.equity_after)}, maintenance {words.money(it.maintenance_before)} to"
+        f"Plan {it.step} of {it.case_id}: close {it.percent} % of every position with"
+        f" {it.backstop}: {trades}; penalty {words.money(it.penalty)};"
+        f" equity {words.money(it.equity_before)} to {words.money(it.equity_after)},"
+        f" maintenance {words.money(it.maintenance_before)} to"
         f" {words.money(it.maintenance_after)}, target {words.money(it.target_after)}"
     )
 

@@ -13,7 +13,6 @@ from margin.selectors.calling import (
 from margin.selectors.inputs import Arrays, Resolved, arrays, resolved
 from margin.selectors.results import (
     components,
-    decimal,
     last_run_of_all,
     latest_requirement,
     latest_requirements,
@@ -35,7 +34,6 @@ __all__ = [
     "calls",
     "calls_of",
     "components",
-    "decimal",
     "due_calls",
     "last_run_of_all",
     "latest_requirement",

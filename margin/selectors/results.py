@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -66,10 +65,6 @@ def last_run_of_all() -> models.Run | None:
     """The newest by business time; one look at the index for each kind."""
     newest = [models.Run.objects.filter(kind=kind).order_by("-at").first() for kind in RUNS_OF_ALL]
     return max((run for run in newest if run), key=lambda run: run.at, default=None)
-
-
-def decimal(minor: int, scale: int) -> Decimal:
-    return Decimal(minor).scaleb(-scale)
 
 
 def components(row: models.Requirement) -> list[dict[str, Any]]:

@@ -54,4 +54,4 @@ def rules_named(name: str) -> Rules:
 @lru_cache(maxsize=8)
 def _parameters(name: str) -> Parameters:
     body = models.ParameterBody.objects.values_list("body", flat=True).get(name=name)
-    return method.load(json.loads(body))
+    return method.load(json.loads(body)["set"])

@@ -36,11 +36,12 @@ def activate(
         loaded = method.load(document)
     except ParameterError as error:
         raise ParametersRefused(field=error.field, reason=error.reason) from error
-    body = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content = {"reporting": reporting, "set": document}
+    body = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     name = hashlib.sha256(body.encode()).hexdigest()
     stream = store.claim("parameters")
     current = models.ParameterSet.objects.order_by("-sequence").first()
-    if current is not None and (current.name, current.reporting) == (name, reporting):
+    if current is not None and current.name == name:
         return None
     models.ParameterBody.objects.bulk_create(
         [models.ParameterBody(name=name, body=body)], ignore_conflicts=True

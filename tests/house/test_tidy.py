@@ -1,4 +1,4 @@
-"""House style that a machine can hold us to. Each rule shows the line it allows and the one it does not."""
+"""House style that a machine can hold us to."""
 
 from __future__ import annotations
 

@@ -172,12 +172,16 @@ class Command(BaseCommand):
         venue = people.issue_credential(
             title="demo venue", venue=cast.document["venue"], at=at, cause=cause
         )
+        custodian = people.issue_credential(
+            title="demo custodian", custodian="DEMO-BANK", at=at, cause=cause
+        )
         base = f"http://127.0.0.1:{stage.site_port()}"
         self.stdout.write(
             f"\nRisk officer:  {base}/admin/   login officer   password {password}\n"
             f"API:           {base}/api/v1/docs\n"
             f"Member's key:  curl -H 'Authorization: Bearer {key}'"
             f" {base}/api/v1/accounts/{called.account_id}/requirement\n"
-            f"Venue's key:   {venue}\n"
+            f"Venue's key:   {venue}   (reports trades)\n"
+            f"Custodian's:   {custodian}   (confirms deposits)\n"
             "Ctrl-C stops everything; the data stays."
         )

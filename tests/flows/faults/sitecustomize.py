@@ -37,7 +37,7 @@ def _patch(module, victim: str, point: str, what: str, latch: str) -> None:
 
     def append(stream, fact, **rest):
         sequence = original(stream, fact, **rest)
-        if fact.NAME == what:
+        if what == fact.NAME:
             _strike(victim, latch)
         return sequence
 
