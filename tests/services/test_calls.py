@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from clearing import selectors as record
+from clearing.domain import amounts
 from clearing.domain.account import AccountNotOpen
 from clearing.domain.policy import Policy
 from clearing.services import collateral, pricing, reference, timekeeping, trades
@@ -68,7 +69,7 @@ def the_call():
 
 
 def missing() -> str:
-    return str(margin.decimal(the_call().amount, 6))
+    return str(amounts.shown(the_call().amount, scale=6))
 
 
 def reach(at) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from clearing import selectors as record
-from clearing.domain import entries
+from clearing.domain import amounts, entries
 from clearing.domain.account import BalanceTooSmall
 from clearing.domain.prices import Quote
 from clearing.services import collateral, jobs, pricing, reference, timekeeping, trades
@@ -90,7 +90,7 @@ def test_a_withdrawal_that_would_leave_the_account_short_is_refused_and_the_mone
     run_due_jobs()
 
     assert outcome() == ("refused", "margin-short")
-    short = margin.decimal(margin.latest_requirement(NORTH).initial - 17_999_000_000, 6)
+    short = amounts.shown(margin.latest_requirement(NORTH).initial - 17_999_000_000, scale=6)
     assert f"{short} USDC below its initial level" in record.withdrawal(f"{NORTH}-w-1").reason
     assert (cash(), pending()) == (30_000_000_000, 0)
 
@@ -138,7 +138,7 @@ def test_what_is_left_to_the_last_unit_may_go():
     a_long_account()
     initial = margin.latest_requirement(NORTH).initial
 
-    ask(str(margin.decimal(30_000_000_000 - initial, 6)))
+    ask(str(amounts.shown(30_000_000_000 - initial, scale=6)))
     run_due_jobs()
 
     assert outcome() == ("settled", "")
