@@ -116,11 +116,13 @@ def finish(job: Leased) -> bool:
 
 def put_back(job: Leased, *, error: str, delay: timedelta, counts: bool) -> None:
     """Due again after the delay; a failed attempt counts, a polite wait does not."""
+    now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
             _PUT_BACK,
             [
-                *(counts, ATTEMPTS, timezone.now() + delay, counts, error[:4000]),
+                *(counts, ATTEMPTS, counts, ATTEMPTS, now),
+                *(now + delay, counts, error[:4000]),
                 *(job.job_id, job.token),
             ],
         )
@@ -170,6 +172,7 @@ _FINISH = """
 _PUT_BACK = """
     UPDATE clearing_job SET
         state = CASE WHEN %s AND attempts >= %s THEN 'dead' ELSE 'due' END,
+        finished_at = CASE WHEN %s AND attempts >= %s THEN %s ELSE NULL END,
         lease_until = NULL, not_before = %s, poked_at = NULL,
         attempts = CASE WHEN %s THEN attempts ELSE attempts - 1 END, error = %s
     WHERE id = %s AND token = %s AND state = 'leased'

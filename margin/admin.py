@@ -131,7 +131,9 @@ class RequirementDesk(MoneyDesk):
 
     @admin.display(description="components and vector")
     def parts(self, row: models.Requirement) -> SafeString:
-        return format_html('<pre class="desk-json">{}</pre>', json.dumps(row.detail, indent=1))
+        return format_html(
+            '<pre class="desk-json">{}</pre>', json.dumps(json.loads(row.detail), indent=1)
+        )
 
 
 @admin.register(models.ParameterSet)

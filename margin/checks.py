@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Any
 
 from clearing.services.evidence import RESTORE, facts
-from clearing.services.findings import Check, Look, rows, rows_in
+from clearing.services.findings import Check, Look, rows
 from clearing.store import Recorded
 from margin import models
 from margin.domain.events import CallFact, ParametersActivated, RunCompleted
+from margin.domain.results import HASHED, result_hash
 
 BATCH = 1_000
 
@@ -41,8 +42,13 @@ def _runs_of(batch: list[Recorded], look: Look) -> None:
 
 
 def requirements(look: Look) -> None:
-    """A result belongs to a run."""
-    look.saw(rows_in("margin_requirement"))
+    """A result belongs to a run, and has the hash of what it says."""
+    results = models.Requirement.objects.order_by("id")
+    for fields in results.values("id", "run_id", "result_hash", *HASHED).iterator(BATCH):
+        look.saw()
+        if result_hash(fields) != fields["result_hash"]:
+            where = f"run {fields['run_id']}, account {fields['account']}"
+            look.found(where, "is not the result that was written")
     for run_id, count in rows(_STRAY):
         look.found(f"run {run_id}", f"has {count} results and does not exist")
 

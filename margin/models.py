@@ -64,7 +64,7 @@ class Requirement(models.Model):
     initial = models.BigIntegerField()
     array_digest = models.CharField(max_length=64)
     result_hash = models.CharField(max_length=64)
-    detail = models.JSONField()
+    detail = models.TextField()  # JSON as it was hashed, to the last digit
 
     class Meta:
         constraints = [

@@ -21,6 +21,12 @@ CREATE TRIGGER transaction_id_first BEFORE INSERT ON clearing_event
     FOR EACH STATEMENT EXECUTE FUNCTION surety_take_transaction_id();
 ALTER TABLE clearing_event ENABLE ALWAYS TRIGGER transaction_id_first;
 
+-- The order of the log is the database's to give: no explicit sequence, no skipping ahead.
+REVOKE INSERT ON clearing_event FROM surety_app;
+GRANT INSERT (stream, version, name, effective_at, recorded_at, actor, correlation_id, cause,
+              payload, hash) ON clearing_event TO surety_app;
+REVOKE ALL ON SEQUENCE clearing_event_sequence_seq FROM surety_app;
+
 CREATE FUNCTION surety_facts_balance() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     bad record;

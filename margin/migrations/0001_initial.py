@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('initial', models.BigIntegerField()),
                 ('array_digest', models.CharField(max_length=64)),
                 ('result_hash', models.CharField(max_length=64)),
-                ('detail', models.JSONField()),
+                ('detail', models.TextField()),
             ],
             options={
                 'indexes': [models.Index(fields=['account', '-price_sequence', '-account_version', '-id'], name='requirement_latest')],

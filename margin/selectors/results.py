@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import QuerySet
@@ -69,7 +70,7 @@ def last_run_of_all() -> models.Run | None:
 
 def components(row: models.Requirement) -> list[dict[str, Any]]:
     """Per margin group: components, binding scenario and the whole vector."""
-    groups: list[dict[str, Any]] = row.detail.get("groups", [])
+    groups: list[dict[str, Any]] = json.loads(row.detail).get("groups", [])
     return groups
 
 

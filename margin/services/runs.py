@@ -29,6 +29,7 @@ from clearing.selectors import BookColumns, SealedPrices
 from clearing.services import books, jobs, timekeeping
 from margin import models, selectors
 from margin.domain.events import RunCompleted
+from margin.domain.results import result_hash
 from margin.engine import shapes
 from margin.engine.requirement import requirement
 from margin.selectors import ParametersMissing, Resolved
@@ -320,8 +321,7 @@ def _row(
         "array_digest": on.array.digest,
         "detail": json.dumps(detail, sort_keys=True),
     }
-    digest = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
-    return {**named, "run_id": pins.run_id, "at": pins.at, "result_hash": digest}
+    return {**named, "run_id": pins.run_id, "at": pins.at, "result_hash": result_hash(named)}
 
 
 def _minor(result: shapes.Requirement, at: int, *, scale: int) -> tuple[int, int, int]:

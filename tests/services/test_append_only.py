@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 from psycopg import errors
 
 from clearing import models
@@ -103,13 +103,39 @@ def test_the_orm_is_refused(model):
 
 
 def test_copy_cannot_replace_a_fact():
-    """COPY only adds, and what it adds may not stand where something stands."""
-    with pytest.raises(errors.UniqueViolation), transaction.atomic(), connection.cursor() as cursor:
+    """COPY would bring sequences of its own, and those are the database's to give."""
+    with (
+        pytest.raises(errors.InsufficientPrivilege),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("CREATE TEMPORARY TABLE held ON COMMIT DROP AS TABLE clearing_event")
         with cursor.copy("COPY held TO STDOUT") as copy:
             held = b"".join(bytes(part) for part in copy)
         with cursor.copy("COPY clearing_event FROM STDIN") as copy:
             copy.write(held)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT nextval('clearing_event_sequence_seq')",
+        "SELECT setval('clearing_event_sequence_seq', 1)",
+        "INSERT INTO clearing_event (sequence, stream, version, name, effective_at, recorded_at,"
+        " actor, correlation_id, payload, hash)"
+        " VALUES (999999, 'x-1', 1, 'x', now(), now(), 'x', 'x', '{}', '')",
+    ],
+    ids=["take a number", "turn numbers back", "choose a number"],
+)
+def test_the_order_of_the_log_is_the_databases_to_give(statement: str):
+    with (
+        pytest.raises(ProgrammingError) as caught,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+    assert isinstance(caught.value.__cause__, errors.InsufficientPrivilege)
 
 
 def test_copy_takes_no_unbalanced_entries():
