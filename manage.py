@@ -11,6 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+_ROLE_MISSING = 'role "surety_app" does not exist'
 OWNER_COMMANDS = {"migrate", "makemigrations", "sqlmigrate", "dbshell"}
 NEED_NO_SERVERS = {
     "help",
@@ -32,6 +33,8 @@ def main() -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.core.management import execute_from_command_line  # noqa: PLC0415
+    from django.db import DatabaseError  # noqa: PLC0415
+    from psycopg.errors import UndefinedTable  # noqa: PLC0415
 
     from config import embedded  # noqa: PLC0415
     from config.database import MalformedDatabaseUrl  # noqa: PLC0415
@@ -44,7 +47,14 @@ def main() -> None:
         asked_for_help = {"-h", "--help", "--version"} & set(sys.argv)
         if ours and command not in NEED_NO_SERVERS and not asked_for_help:
             around.enter_context(embedded.servers(Path(settings.SURETY_VAR)))
-        execute_from_command_line(sys.argv)
+        try:
+            execute_from_command_line(sys.argv)
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, UndefinedTable) and _ROLE_MISSING not in str(error):
+                raise
+            sys.exit(
+                "The database is empty or older than this code: run `manage.py migrate` first."
+            )
 
 
 if __name__ == "__main__":

@@ -101,13 +101,6 @@ def lease(job_id: int, *, kind: str, worker: str) -> Leased | None:
     )
 
 
-def renew(job: Leased) -> bool:
-    """Longer for a long step; False when the job went to somebody else meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RENEW, [timezone.now() + LEASE, job.job_id, job.token])
-        return bool(cursor.rowcount)
-
-
 def finish(job: Leased) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_FINISH, [timezone.now(), job.job_id, job.token])
@@ -162,9 +155,6 @@ _LEASE = """
       AND (state = 'due' OR lease_until < %s)
     RETURNING kind, key, address, token, attempts, state
 """
-_RENEW = (
-    "UPDATE clearing_job SET lease_until = %s WHERE id = %s AND token = %s AND state = 'leased'"
-)
 _FINISH = """
     UPDATE clearing_job SET state = 'done', finished_at = %s, lease_until = NULL, error = ''
     WHERE id = %s AND token = %s AND state = 'leased'

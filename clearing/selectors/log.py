@@ -34,8 +34,11 @@ def as_recorded(row: models.Event) -> Recorded:
     )
 
 
-def stream(name: str) -> Iterator[Recorded]:
-    for row in models.Event.objects.filter(stream=name).order_by("version").iterator():
+def stream(name: str, *, after: int = 0) -> Iterator[Recorded]:
+    """A stream's facts past a version, in order."""
+    for row in (
+        models.Event.objects.filter(stream=name, version__gt=after).order_by("version").iterator()
+    ):
         yield as_recorded(row)
 
 

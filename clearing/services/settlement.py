@@ -18,10 +18,17 @@ def settle_expiries(price_set: int, *, cause: Cause) -> int | None:
     if sealed.settled:
         return None
     accounts: set[str] = set()
-    expired = selectors.expiring(at=sealed.at)
+    expired = _payable(sealed)
     for symbol in expired:
         accounts.update(_settle(symbol, sealed, cause=cause))
     return _say_settled(sealed, instruments=len(expired), accounts=len(accounts), cause=cause)
+
+
+def _payable(sealed: SealedPrices) -> list[str]:
+    """What has expired by the set and has an index in it; the rest waits for a set that has one."""
+    expired = selectors.expiring(at=sealed.at)
+    terms = selectors.instruments(expired)
+    return [symbol for symbol in expired if terms[symbol].underlying in sealed.prices.indices]
 
 
 @store.decision

@@ -1,5 +1,4 @@
-"""Every legal move of a liquidation case. Nothing anywhere else compares a case's state to decide
-what may follow.
+"""Every legal move of a liquidation case; nothing anywhere else says which state may follow which.
 
 Theory of operation. A breached call opens a case. The account is frozen (it may only shed risk) and
 margined again, because a payment may have arrived: if it has, the case is restored without a trade.

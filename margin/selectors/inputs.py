@@ -74,10 +74,12 @@ _markets: dict[tuple[str, str], Resolved] = {}
 def resolved(prices: SealedPrices, in_force: Rules) -> Resolved:
     """The set's market and its risk array; kept while it is the latest, since both are named."""
     key = (prices.name, in_force.name)
-    if key not in _markets:
+    found = _markets.get(key)
+    if found is None:
+        found = _resolve(prices, in_force)
         _markets.clear()
-        _markets[key] = _resolve(prices, in_force)
-    return _markets[key]
+        _markets[key] = found
+    return found
 
 
 def _resolve(prices: SealedPrices, in_force: Rules) -> Resolved:

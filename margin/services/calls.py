@@ -108,8 +108,8 @@ def _decide(
 def _paid(account_id: str, *, since: int, by: int) -> bool:
     """Whether collateral came in after one version of the account and up to another."""
     return any(
-        isinstance(it.fact, CollateralDeposited) and since < it.version <= by
-        for it in record.stream(f"account-{account_id}")
+        isinstance(it.fact, CollateralDeposited) and it.version <= by
+        for it in record.stream(f"account-{account_id}", after=since)
     )
 
 

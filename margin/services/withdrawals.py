@@ -8,10 +8,12 @@ from clearing import selectors as record
 from clearing import store
 from clearing.domain import prices
 from clearing.domain.cause import Cause
-from clearing.domain.prices import PriceStale
+from clearing.domain.events import WithdrawalRequested
+from clearing.domain.prices import PriceMissing, PriceStale
 from clearing.services import books, collateral, jobs, timekeeping
 from margin import models, selectors
 from margin.domain.events import WITHDRAWAL
+from margin.selectors import ParametersMissing
 from margin.services import runs
 
 
@@ -23,7 +25,10 @@ def test(sequence: int, *, cause: Cause) -> int | None:
     decided before. Raises NotYet while expiries are being settled.
     """
     fact = record.recorded(sequence).fact
-    sealed, rules = record.latest_prices(), selectors.rules()
+    try:
+        sealed, rules = record.latest_prices(), selectors.rules()
+    except (PriceMissing, ParametersMissing) as missing:
+        return _refuse(fact, code=missing.code, reason=missing.sentence, cause=cause)
     if not sealed.settled:
         raise jobs.NotYet("expiries of the latest price set are still being settled")
     run_id = f"withdrawal-{fact.withdrawal_id}"
@@ -40,13 +45,16 @@ def test(sequence: int, *, cause: Cause) -> int | None:
         return collateral.settle_withdrawal(
             fact.account_id, withdrawal_id=fact.withdrawal_id, at=at, cause=cause
         )
-    code, reason = no
+    return _refuse(fact, code=no[0], reason=no[1], cause=cause)
+
+
+def _refuse(fact: WithdrawalRequested, *, code: str, reason: str, cause: Cause) -> int | None:
     return collateral.refuse_withdrawal(
         fact.account_id,
         withdrawal_id=fact.withdrawal_id,
         code=code,
         reason=reason,
-        at=at,
+        at=timekeeping.now(),
         cause=cause,
     )
 

@@ -116,23 +116,12 @@ def test_an_owner_whose_lease_ran_out_cannot_finish_what_another_took_over():
     assert current.token > late.token
 
     assert not queue.finish(late)
-    assert not queue.renew(late)
     queue.put_back(late, error="too late", delay=timedelta(0), counts=True)
 
     assert row(job_id).state == "leased"
     assert queue.finish(current)
     assert row(job_id).state == "done"
     assert row(job_id).attempts == 2
-
-
-def test_a_renewed_lease_is_not_taken_over():
-    job_id = a_job()
-    mine = lease(job_id, worker="a")
-    let_time_pass(job_id, minutes=5)
-
-    assert queue.renew(mine)
-
-    assert lease(job_id, worker="b") is None
 
 
 def test_a_finished_job_is_not_done_again():

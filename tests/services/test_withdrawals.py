@@ -235,3 +235,15 @@ def test_more_than_there_is_cannot_be_asked_for():
 
     with pytest.raises(BalanceTooSmall):
         ask("30000.000001")
+
+
+def test_before_any_price_is_sealed_money_stays_where_it_is():
+    """Nobody can say what the account needs, so the request is refused with that and the money is
+    back; it does not wait for a price that may never come."""
+    a_house()
+
+    ask("100")
+    run_due_jobs()
+
+    assert outcome() == ("refused", "price-missing")
+    assert (cash(), pending()) == (1_000_000_000_000, 0)
