@@ -17,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -134,6 +135,25 @@ def claim(name: str) -> Stream:
     stream = Stream(name=name, version=row[0], head=bytes(row[1]))
     current.claimed[name] = stream
     return stream
+
+
+@contextmanager
+def attempt() -> Iterator[None]:
+    """A part of a decision that may be refused without losing the rest: what it wrote is undone,
+    and the streams it claimed are let go."""
+    current = _decision.get()
+    assert current is not None, "an attempt is part of a decision"
+    before = {name: (it.version, it.head) for name, it in current.claimed.items()}
+    last = current.last
+    try:
+        with transaction.atomic():
+            yield
+    except Exception:
+        current.claimed = {name: current.claimed[name] for name in before}
+        for name, (version, head) in before.items():
+            current.claimed[name].version, current.claimed[name].head = version, head
+        current.last = last
+        raise
 
 
 @cache

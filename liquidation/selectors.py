@@ -2,15 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
 from django.db.models import QuerySet
 
 from clearing import selectors as record
+from clearing.domain import instrument
 from clearing.domain.errors import NotFound
+from clearing.domain.instrument import Instrument
 from clearing.domain.scope import Scope
 from clearing.store import Recorded
 from liquidation import models
 from liquidation.domain import case as machine
+from liquidation.domain import plan
 from liquidation.domain.case import Case
+from liquidation.domain.events import (
+    CaseFrozen,
+    CaseOpened,
+    CaseReassessed,
+    CaseRestored,
+    PlanMade,
+    PlanVoided,
+    StepExecuted,
+)
+from margin.domain.calls import Coverage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How the account stood at some point of its case, in minor units; no target where none was set."""
+
+    equity: int
+    maintenance: int
+    target: int | None = None
+
+    @property
+    def against(self) -> Coverage:
+        return Coverage(
+            equity=self.equity,
+            maintenance=self.maintenance,
+            initial=self.target or self.maintenance,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One trade of a plan; `unit` is the asset its price is in."""
+
+    symbol: str
+    lots: int
+    quantity: Decimal
+    price: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """A plan with what became of it; nothing has yet where `ended` is None."""
+
+    made: PlanMade
+    sequence: int
+    ended: StepExecuted | PlanVoided | None
+    steps: tuple[StepRow, ...]
+    before: Stage
+    after: Stage
 
 
 def case_of(account_id: str) -> Case:
@@ -41,6 +98,49 @@ def cases_of(account_id: str) -> QuerySet[models.Case]:
 def trail(case_id: str) -> list[Recorded]:
     """From the call to the last fact of the case, in order: call, plan, trades, margin, outcome."""
     return record.trail(case(case_id).correlation_id)
+
+
+def opened(found: Iterable[Recorded]) -> CaseOpened | None:
+    """Of a trail, the fact that opened the case."""
+    return next((it.fact for it in found if isinstance(it.fact, CaseOpened)), None)
+
+
+def plans(found: Iterable[Recorded]) -> list[PlanRow]:
+    """Of a trail, every plan in order: what it trades, what led to it, and what it should lead to."""
+    facts = [(it.sequence, it.fact) for it in found]
+    ended = {it.plan: it for _, it in facts if isinstance(it, (StepExecuted, PlanVoided))}
+    margined = (CaseFrozen, CaseReassessed, CaseRestored)
+    targets = {it.run_id: it.target for _, it in facts if isinstance(it, margined)}
+    made = [(sequence, it) for sequence, it in facts if isinstance(it, PlanMade)]
+    terms = record.instruments({step.symbol for _, it in made for step in plan.read(it.steps)})
+    return [
+        PlanRow(
+            made=it,
+            sequence=sequence,
+            ended=ended.get(it.plan),
+            steps=tuple(_step(step, terms) for step in plan.read(it.steps)),
+            before=Stage(
+                equity=it.equity_before,
+                maintenance=it.maintenance_before,
+                target=targets.get(it.run_id),
+            ),
+            after=Stage(
+                equity=it.equity_after, maintenance=it.maintenance_after, target=it.target_after
+            ),
+        )
+        for sequence, it in made
+    ]
+
+
+def _step(step: plan.Step, terms: Mapping[str, Instrument]) -> StepRow:
+    it = terms[step.symbol]
+    return StepRow(
+        symbol=step.symbol,
+        lots=step.lots,
+        quantity=it.lot_size * step.lots,
+        price=instrument.price_of(it, step.price_ticks),
+        unit=it.settlement if it.priced_in_coin else it.quote,
+    )
 
 
 def visible_case(case_id: str, *, scope: Scope) -> models.Case:

@@ -22,6 +22,12 @@ def remargin_all(*, job_id: int, **_newer: Any) -> None:
     jobs.run(job_id, lambda it, cause: runs.start("prices", slot=str(it["sequence"]), cause=cause))
 
 
+@shared_task(name="margin.adopt_parameters")
+def adopt_parameters(*, job_id: int, **_newer: Any) -> None:
+    """Left when other parameters come into force."""
+    jobs.run(job_id, lambda it, cause: runs.adopt(slot=str(it["sequence"]), cause=cause))
+
+
 @shared_task(name="margin.start_run")
 def start_run(*, job_id: int, **_newer: Any) -> None:
     """Left by the schedule: periodic and nightly runs."""

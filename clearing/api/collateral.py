@@ -65,11 +65,16 @@ class Deposits(Door):
     )
     def post(self, request: Request, account_id: str) -> Response:
         selectors.creditable(account_id, scope=scope_of(request))
-        require_custodian(scope_of(request))
+        custodian = require_custodian(scope_of(request))
         key, body = key_of(request), checked(AmountBody, request.data)
 
         sequence = collateral.deposit(
-            account_id, key=key, at=timekeeping.now(), cause=cause_of(request), **body
+            account_id,
+            key=key,
+            holder=f"custodian:{custodian}",
+            at=timekeeping.now(),
+            cause=cause_of(request),
+            **body,
         )
 
         shape = DepositTaken({"account_id": account_id, "sequence": sequence, **body})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,10 @@ from clearing.domain import clock
 
 _PLAIN = r"^-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,30})?$"
 _DECIMAL = re.compile(_PLAIN.strip("^$"))
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": _PLAIN, "example": "12.5"})
@@ -43,7 +47,20 @@ def plain(value: Decimal | str | int | float) -> str:
 
 @extend_schema_field({"type": "string", "format": "date-time"})
 class Moment(serializers.Field):  # type: ignore[type-arg]
-    """RFC 3339 in UTC, with microseconds. Only ever shown."""
+    """RFC 3339. Shown in UTC with microseconds; taken with any offset, but never without one."""
+
+    default_error_messages = {
+        "not-a-moment": "Send a time by RFC 3339 with its offset, such as 2026-01-01T01:00:00Z; in"
+        " an address a plus sign is spelled %2B.",
+    }
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not _MOMENT.fullmatch(data):
+            self.fail("not-a-moment")
+        try:
+            return clock.parsed(data.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("not-a-moment")
 
     def to_representation(self, value: datetime) -> str:
         return clock.text(value)

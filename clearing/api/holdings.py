@@ -10,9 +10,33 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clearing import selectors
-from clearing.api.door import Door, scope_of
-from clearing.api.fields import DecimalText, plain
+from clearing.api.door import Door, checked, scope_of
+from clearing.api.fields import DecimalText, Moment, plain
 from clearing.domain import entries
+from clearing.domain.amounts import LARGEST
+from clearing.selectors import PositionRow
+
+COUNTED = "The account's latest fact that is counted; 0 if none is."
+
+
+class AsOf(serializers.Serializer[Any]):
+    """The point a book is asked at. Sides may be combined; without any it is the book as it is."""
+
+    sequence = serializers.IntegerField(
+        min_value=0,
+        max_value=LARGEST,
+        required=False,
+        help_text="Count facts up to this place in the log. Final once the log is sealed up to it.",
+    )
+    effective_at = Moment(
+        required=False,
+        help_text="Count facts that had taken effect by then, in business time, whenever they were"
+        " recorded.",
+    )
+    known_at = Moment(
+        required=False,
+        help_text="Count facts that had been recorded by then, by the wall clock.",
+    )
 
 
 class Position(serializers.Serializer[Any]):
@@ -24,11 +48,22 @@ class Position(serializers.Serializer[Any]):
         " perpetuals only, because options are paid for when they trade.",
     )
     settlement = serializers.CharField()
+    lots = DecimalText(help_text="The quantity in whole lots.")
+    mark = DecimalText(allow_null=True, help_text="Null where the price set has none.")
+    value = DecimalText(
+        allow_null=True,
+        help_text="What the lots are worth at the mark less `cost`, in `settlement`.",
+    )
 
 
 class Positions(serializers.Serializer[Any]):
     account_id = serializers.CharField()
-    sequence = serializers.IntegerField(help_text="The account's latest fact that is counted.")
+    sequence = serializers.IntegerField(help_text=COUNTED)
+    price_sequence = serializers.IntegerField(
+        allow_null=True,
+        help_text="The price set the marks are of: the one in force at that point; null before the"
+        " first.",
+    )
     positions = Position(many=True)
 
 
@@ -40,7 +75,7 @@ class Balance(serializers.Serializer[Any]):
 
 class Balances(serializers.Serializer[Any]):
     account_id = serializers.CharField()
-    sequence = serializers.IntegerField(help_text="The account's latest fact that is counted.")
+    sequence = serializers.IntegerField(help_text=COUNTED)
     balances = Balance(many=True)
 
 
@@ -51,7 +86,9 @@ class AccountPositions(Door):
         operation_id="list_positions",
         tags=["accounts"],
         summary="Positions of an account",
-        description="Every instrument the account holds lots of, by symbol.",
+        description="Every instrument the account holds lots of, by symbol: now, or at any point of"
+        " the log. Marks are those in force at the same point.",
+        parameters=[AsOf],
         responses={200: Positions},
         examples=[
             OpenApiExample(
@@ -59,12 +96,16 @@ class AccountPositions(Door):
                 {
                     "account_id": "NORTH-1",
                     "sequence": 1043,
+                    "price_sequence": 1040,
                     "positions": [
                         {
                             "symbol": "BTC-PERP",
                             "quantity": "1.500",
                             "cost": "135000.750000",
                             "settlement": "USDC",
+                            "lots": "1500",
+                            "mark": "90000.5",
+                            "value": "0.000000",
                         }
                     ],
                 },
@@ -75,23 +116,22 @@ class AccountPositions(Door):
     def get(self, request: Request, account_id: str) -> Response:
         account = selectors.visible(account_id, scope=scope_of(request))
 
-        sequence, held = selectors.book(account.account_id)
+        query = checked(AsOf, request.query_params.dict())
 
-        prefix, digits = entries.lots(""), selectors.scales()
-        symbols = [asset.removeprefix(prefix) for asset in held if asset.startswith(prefix)]
-        terms = selectors.instruments(symbols)
-        positions = [
+        book = selectors.account_book(account.account_id, **query)
+        sealed = selectors.prices_as_of(**query)
+
+        digits = selectors.scales()
+        shape = Positions(
             {
-                "symbol": symbol,
-                "quantity": plain(it.lot_size * held[entries.lots(symbol)]),
-                "cost": selectors.shown(it.settlement, held.get(entries.cost(symbol), 0), digits)
-                if it.carried_at_cost
-                else None,
-                "settlement": it.settlement,
+                "account_id": account_id,
+                "sequence": book.sequence,
+                "price_sequence": sealed.sequence if sealed else None,
+                "positions": [
+                    _position(row, digits) for row in selectors.positions(book.held, sealed)
+                ],
             }
-            for symbol, it in terms.items()
-        ]
-        shape = Positions({"account_id": account_id, "sequence": sequence, "positions": positions})
+        )
         return Response(shape.data)
 
 
@@ -103,7 +143,9 @@ class AccountBalances(Door):
         tags=["accounts"],
         summary="Balances of an account",
         description="Cash and collateral by asset. An amount asked to be withdrawn leaves the"
-        " balance at once and stands beside it until it is decided.",
+        " balance at once and stands beside it until it is decided. Now, or at any point of the"
+        " log.",
+        parameters=[AsOf],
         responses={200: Balances},
         examples=[
             OpenApiExample(
@@ -123,20 +165,38 @@ class AccountBalances(Door):
     def get(self, request: Request, account_id: str) -> Response:
         account = selectors.visible(account_id, scope=scope_of(request))
 
-        sequence, held = selectors.book(account.account_id)
+        query = checked(AsOf, request.query_params.dict())
+
+        book = selectors.account_book(account.account_id, **query)
 
         prefix, digits = entries.cash(""), selectors.scales()
-        leaving: dict[str, int] = {}
-        for asset, amount in selectors.account(account_id).waiting.values():
-            leaving[asset] = leaving.get(asset, 0) + amount
-        assets = {asset.removeprefix(prefix) for asset in held if asset.startswith(prefix)}
+        named = sorted(it for it in {*book.held, *book.leaving} if it.startswith(prefix))
         balances = [
             {
                 "asset": asset,
-                "amount": selectors.shown(asset, held.get(entries.cash(asset), 0), digits),
-                "withdrawing": selectors.shown(asset, leaving.get(asset, 0), digits),
+                "amount": selectors.shown(asset, book.held.get(name, 0), digits),
+                "withdrawing": selectors.shown(asset, book.leaving.get(name, 0), digits),
             }
-            for asset in sorted(assets | set(leaving))
+            for name, asset in ((it, it.removeprefix(prefix)) for it in named)
         ]
-        shape = Balances({"account_id": account_id, "sequence": sequence, "balances": balances})
+        shape = Balances(
+            {"account_id": account_id, "sequence": book.sequence, "balances": balances}
+        )
         return Response(shape.data)
+
+
+def _position(row: PositionRow, digits: dict[str, int]) -> dict[str, Any]:
+    it = row.terms
+
+    def money(minor: int) -> str:
+        return selectors.shown(it.settlement, minor, digits)
+
+    return {
+        "symbol": it.symbol,
+        "quantity": plain(it.lot_size * row.lots),
+        "cost": money(row.cost) if it.carried_at_cost else None,
+        "settlement": it.settlement,
+        "lots": row.lots,
+        "mark": row.mark,
+        "value": None if row.value is None else money(row.value),
+    }

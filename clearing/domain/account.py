@@ -26,7 +26,9 @@ from clearing.domain.events import (
     WithdrawalSettled,
 )
 from clearing.domain.instrument import Instrument, Kind
-from clearing.domain.trade import Leg, leg_value
+from clearing.domain.trade import HOUSE_VENUE, Leg, leg_value
+
+BACKSTOP = "backstop"
 
 
 class Standing(StrEnum):
@@ -39,6 +41,11 @@ class Standing(StrEnum):
 class AccountNotOpen(Refusal):
     code = "account-not-open"
     says = "The account may not take on risk or release collateral now."
+
+
+class AccountRingFenced(Refusal):
+    code = "account-ring-fenced"
+    says = "The backstop takes over what the house closes, and trades with nobody else."
 
 
 class AccountAlreadyOpen(Refusal):
@@ -67,6 +74,7 @@ class Account:
     """`holdings` is asset -> amount as in entries; `waiting` is withdrawal -> (asset, amount)."""
 
     account_id: str = ""
+    kind: str = ""
     standing: Standing = Standing.UNOPENED
     holdings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     waiting: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
@@ -90,7 +98,9 @@ def evolve(account: Account, fact: AccountFact) -> Account:
     account = replace(account, holdings=_held_after(account, fact))
     match fact:
         case AccountOpened():
-            return replace(account, account_id=fact.account_id, standing=Standing.OPEN)
+            return replace(
+                account, account_id=fact.account_id, kind=fact.kind, standing=Standing.OPEN
+            )
         case AccountSuspended():
             return replace(account, standing=Standing.SUSPENDED)
         case AccountReinstated():
@@ -148,10 +158,13 @@ def close(account: Account, *, reason: str) -> AccountClosed:
 
 
 def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
-    """Open accounts take on risk; suspended ones may only shed it. Raises AccountNotOpen.
+    """Open accounts take on risk; suspended ones may only shed it.
 
-    The house's own accounts stand on the other side of entries and never trade.
+    The house's own accounts stand on the other side of entries and never trade; the backstop trades
+    with the house alone. Raises AccountNotOpen, AccountRingFenced.
     """
+    if account.kind == BACKSTOP and leg.venue != HOUSE_VENUE:
+        raise AccountRingFenced(field=leg.side, account=leg.account_id)
     if leg.account_id in entries.HOUSE_ACCOUNTS:
         raise AccountNotOpen(field=leg.side, account=leg.account_id, standing="clearinghouse")
     held = account.lots(it.symbol)

@@ -197,6 +197,14 @@ def lot_value(it: Instrument, price: Decimal) -> int:
     return amounts.settled(price * it.lot_size, scale=it.scale)
 
 
+def value_at_mark(it: Instrument, *, lots: int, cost: int, mark: Decimal) -> int:
+    """Minor units of the settlement asset a position is worth at its mark, less what it is carried at.
+
+    A mark of zero is an option's that is worth nothing.
+    """
+    return (lots * lot_value(it, mark) if mark > 0 else 0) - cost
+
+
 def payout(it: Instrument, index: Decimal) -> int:
     """Minor units that one long lot of a dated instrument receives at expiry, before its cost."""
     assert it.expiry_at is not None

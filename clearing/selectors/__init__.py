@@ -1,11 +1,17 @@
 """Questions: positions, balances, prices, one stream, the trail of one request."""
 
+from clearing.selectors.account_books import (
+    AccountBook,
+    PositionRow,
+    account_book,
+    book_as_of,
+    positions,
+)
 from clearing.selectors.accounts import (
     AccountRow,
     account,
     account_row,
     account_rows,
-    book,
     creditable,
     holders,
     holdings,
@@ -17,7 +23,7 @@ from clearing.selectors.accounts import (
     withdrawal_of,
     withdrawals,
 )
-from clearing.selectors.books import BookColumns, frozen_book, live_book
+from clearing.selectors.books import BookColumns, frozen_book, live_book, part
 from clearing.selectors.log import (
     as_recorded,
     assets_named,
@@ -36,6 +42,7 @@ from clearing.selectors.market import (
     business_clock,
     latest_prices,
     price_sets,
+    prices_as_of,
     prices_at,
 )
 from clearing.selectors.reference import (
@@ -54,16 +61,19 @@ from clearing.selectors.reference import (
 from clearing.selectors.work import dead_jobs, jobs, oldest_due, open_jobs
 
 __all__ = [
+    "AccountBook",
     "AccountRow",
     "AssetUnknown",
     "BookColumns",
+    "PositionRow",
     "SealedPrices",
     "account",
+    "account_book",
     "account_row",
     "account_rows",
     "as_recorded",
     "assets_named",
-    "book",
+    "book_as_of",
     "business_clock",
     "creditable",
     "dead_jobs",
@@ -84,8 +94,11 @@ __all__ = [
     "open_jobs",
     "owned",
     "owns",
+    "part",
     "policy",
+    "positions",
     "price_sets",
+    "prices_as_of",
     "prices_at",
     "recorded",
     "scale",

@@ -14,7 +14,6 @@ from clearing.domain import entries
 from clearing.domain.account import Account, Standing
 from clearing.domain.errors import NotFound
 from clearing.domain.scope import Scope, may_see
-from clearing.selectors.books import live_book
 from clearing.store import Recorded
 
 
@@ -69,6 +68,7 @@ def account(account_id: str) -> Account:
     waiting = models.Withdrawal.objects.filter(account=account_id, status="requested")
     return Account(
         account_id=account_id,
+        kind=row.kind,
         standing=Standing(row.standing),
         holdings=holdings(account_id),
         waiting={it.withdrawal_id: (it.asset, it.amount) for it in waiting},
@@ -88,14 +88,6 @@ def holdings(account_id: str) -> dict[str, int]:
             return {asset: int(amount) for asset, amount in cursor.fetchall()}
     rows = models.Holding.objects.filter(account=account_id).order_by("asset")
     return dict(rows.values_list("asset", "amount"))
-
-
-def book(account_id: str) -> tuple[int, dict[str, int]]:
-    """An account's holdings and the sequence of its latest fact in them, from one snapshot."""
-    columns = live_book([account_id])
-    if not columns.accounts:  # the house's own: summed from entries, which may be moving
-        return account_row(account_id).sequence, holdings(account_id)
-    return columns.sequences[0], dict(zip(columns.asset, columns.amount, strict=True))
 
 
 def holders(symbol: str) -> list[str]:

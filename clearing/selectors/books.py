@@ -34,6 +34,19 @@ def frozen_book(book: str, *, first: int, last: int) -> BookColumns:
         return _columns(cursor.fetchall())
 
 
+def part(columns: BookColumns, first: int, last: int) -> BookColumns:
+    """Accounts `first` up to but not including `last` of the columns."""
+    mine = [at for at, row in enumerate(columns.row) if first <= row < last]
+    return BookColumns(
+        accounts=columns.accounts[first:last],
+        versions=columns.versions[first:last],
+        sequences=columns.sequences[first:last],
+        row=[columns.row[at] - first for at in mine],
+        asset=[columns.asset[at] for at in mine],
+        amount=[columns.amount[at] for at in mine],
+    )
+
+
 def _columns(rows: list[tuple[str, int, int, str | None, int | None]]) -> BookColumns:
     """Rows are ordered by account; one that holds nothing has one row without an asset."""
     book = BookColumns(accounts=[], versions=[], sequences=[], row=[], asset=[], amount=[])

@@ -45,6 +45,18 @@ def prices_at(sequence: int) -> SealedPrices:
     return _sealed(row)
 
 
+def prices_as_of(
+    *,
+    sequence: int | None = None,
+    effective_at: datetime | None = None,
+    known_at: datetime | None = None,
+) -> SealedPrices | None:
+    """The set that was in force at a point of the log; None before the first."""
+    point = {"sequence": sequence, "effective_at": effective_at, "known_at": known_at}
+    row = next(iter(models.PriceSet.objects.raw(_IN_FORCE, point)), None)
+    return None if row is None else _sealed(row)
+
+
 def price_sets() -> QuerySet[models.PriceSet]:
     return models.PriceSet.objects.order_by("-sequence")
 
@@ -63,3 +75,12 @@ def _sealed(row: models.PriceSet) -> SealedPrices:
 def _body(name: str) -> PriceSet:
     """Named by its content, so it may be kept."""
     return prices.read(models.PriceBody.objects.values_list("body", flat=True).get(name=name))
+
+
+_IN_FORCE = """
+    SELECT prices.* FROM clearing_priceset AS prices JOIN clearing_event AS event USING (sequence)
+    WHERE (%(sequence)s::bigint IS NULL OR prices.sequence <= %(sequence)s)
+      AND (%(effective_at)s::timestamptz IS NULL OR event.effective_at <= %(effective_at)s)
+      AND (%(known_at)s::timestamptz IS NULL OR event.recorded_at <= %(known_at)s)
+    ORDER BY prices.sequence DESC LIMIT 1
+"""

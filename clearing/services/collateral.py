@@ -19,9 +19,19 @@ class WithdrawalTaken(Refusal):
 
 @store.decision
 def deposit(
-    account_id: str, *, key: str, asset: str, amount: str, at: datetime, cause: Cause
+    account_id: str,
+    *,
+    key: str,
+    asset: str,
+    amount: str,
+    holder: str = "",
+    at: datetime,
+    cause: Cause,
 ) -> int:
-    """Collateral that has arrived in custody. The key is unique per credential.
+    """Collateral that has arrived in custody.
+
+    The key is unique for its holder: the custodian, so that the same wire told over two of its
+    credentials is credited once; the actor where there is none.
 
     Raises AssetUnknown, AmountNotExact, AmountOutOfRange, AccountNotOpen, KeyReused.
     """
@@ -30,12 +40,12 @@ def deposit(
         amounts.decimal(amount, field="amount"), scale=selectors.scale(asset), field="amount"
     )
     stream = store.claim(f"account-{account_id}")
-    recorded = store.earlier(scope=cause.actor, key=key, content=content)
+    recorded = store.earlier(scope=holder or cause.actor, key=key, content=content)
     if recorded is not None:
         return recorded
     fact = account.deposit(selectors.account(account_id), deposit_id=key, asset=asset, amount=minor)
     sequence = store.append(stream, fact, at=at, cause=cause)
-    return store.remember(scope=cause.actor, key=key, content=content, sequence=sequence)
+    return store.remember(scope=holder or cause.actor, key=key, content=content, sequence=sequence)
 
 
 @store.decision
@@ -54,7 +64,7 @@ def request_withdrawal(
     recorded = store.earlier(scope=cause.actor, key=key, content=content)
     if recorded is not None:
         return recorded
-    withdrawal_id = f"{account_id}-{key}"
+    withdrawal_id = f"{account_id}:{key}"  # no account id holds a colon
     if len(withdrawal_id) > 64 or selectors.withdrawals(account_id).filter(
         withdrawal_id=withdrawal_id
     ):

@@ -134,24 +134,32 @@ def replace_status(known: Instrument) -> Instrument:
 
 
 @store.decision
-def halt(symbol: str, *, reason: str, at: datetime, cause: Cause) -> int:
-    """Nothing trades in it from here on. Raises InstrumentUnknown, StatusNotValid."""
+def halt(symbol: str, *, reason: str, at: datetime, cause: Cause) -> int | None:
+    """Nothing trades in it from here on; prices are sealed and margin is held as before.
+
+    None when it is halted already. Raises InstrumentUnknown, StatusNotValid.
+    """
     stream = store.claim(f"instrument-{symbol}")
-    _must_be(symbol, Status.LISTED)
+    if _is(Status.HALTED, symbol, before=Status.LISTED):
+        return None
     return store.append(stream, InstrumentHalted(symbol=symbol, reason=reason), at=at, cause=cause)
 
 
 @store.decision
-def resume(symbol: str, *, reason: str, at: datetime, cause: Cause) -> int:
+def resume(symbol: str, *, reason: str, at: datetime, cause: Cause) -> int | None:
+    """It trades again. None when it trades already. Raises InstrumentUnknown, StatusNotValid."""
     stream = store.claim(f"instrument-{symbol}")
-    _must_be(symbol, Status.HALTED)
+    if _is(Status.LISTED, symbol, before=Status.HALTED):
+        return None
     return store.append(stream, InstrumentResumed(symbol=symbol, reason=reason), at=at, cause=cause)
 
 
-def _must_be(symbol: str, status: Status) -> None:
-    known = selectors.locked_instrument(symbol)
-    if known.status is not status:
-        raise StatusNotValid(field="symbol", symbol=symbol, status=known.status)
+def _is(wanted: Status, symbol: str, *, before: Status) -> bool:
+    """Whether it is as wanted already; if not, it can only come from the status before."""
+    status = selectors.locked_instrument(symbol).status
+    if status not in (wanted, before):
+        raise StatusNotValid(field="symbol", symbol=symbol, status=status)
+    return status is wanted
 
 
 @store.decision

@@ -6,6 +6,7 @@ from clearing import selectors, store
 from clearing.domain import account, instrument
 from clearing.domain.cause import Cause
 from clearing.domain.events import ExpiriesSettled, InstrumentExpired
+from clearing.domain.instrument import Instrument
 from clearing.selectors import SealedPrices
 
 
@@ -18,21 +19,25 @@ def settle_expiries(price_set: int, *, cause: Cause) -> int | None:
     if sealed.settled:
         return None
     accounts: set[str] = set()
-    expired = _payable(sealed)
+    expired = selectors.expiring(at=sealed.at)
     for symbol in expired:
-        accounts.update(_settle(symbol, sealed, cause=cause))
+        accounts.update(_settle(symbol, cause=cause))
     return _say_settled(sealed, instruments=len(expired), accounts=len(accounts), cause=cause)
 
 
-def _payable(sealed: SealedPrices) -> list[str]:
-    """What has expired by the set and has an index in it; the rest waits for a set that has one."""
-    expired = selectors.expiring(at=sealed.at)
-    terms = selectors.instruments(expired)
-    return [symbol for symbol in expired if terms[symbol].underlying in sealed.prices.indices]
+def _first_to_price(it: Instrument) -> SealedPrices | None:
+    """The first set at or after expiry that has the index, by the time of the sets: which job runs
+    first must not choose the price. None where a later set has to be waited for."""
+    assert it.expiry_at is not None
+    for row in selectors.price_sets().filter(at__gte=it.expiry_at).order_by("at"):
+        sealed = selectors.prices_at(row.sequence)
+        if it.underlying in sealed.prices.indices:
+            return sealed
+    return None
 
 
 @store.decision
-def _settle(symbol: str, sealed: SealedPrices, *, cause: Cause) -> list[str]:
+def _settle(symbol: str, *, cause: Cause) -> list[str]:
     """Every holder is paid in one transaction: the lots sum to zero, and so do the payments.
 
     The instrument's row is locked before its holders are looked up, and a trade holds a share of
@@ -41,6 +46,9 @@ def _settle(symbol: str, sealed: SealedPrices, *, cause: Cause) -> list[str]:
     stream = store.claim(f"instrument-{symbol}")
     it = selectors.locked_instrument(symbol)
     if it.status is instrument.Status.EXPIRED:
+        return []
+    sealed = _first_to_price(it)
+    if sealed is None:
         return []
     index = sealed.prices.index(it.underlying)
     payout = instrument.payout(it, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -15,7 +16,9 @@ from clearing.api.door import Door, checked, scope_of
 from clearing.api.fields import DecimalText, Moment
 from clearing.api.pages import SequencePage, newest_first, paged
 from liquidation import selectors
+from liquidation.domain.events import PlanVoided
 from liquidation.domain.states import State
+from liquidation.selectors import PlanRow
 
 STATES = [it.value for it in State if it is not State.NONE]
 
@@ -39,7 +42,51 @@ class Case(serializers.Serializer[Any]):
     latest = serializers.IntegerField(help_text="Of its last.")
 
 
-class CaseWithTrail(Case):
+class Stage(serializers.Serializer[Any]):
+    """How the account stood at some point of the case."""
+
+    equity = DecimalText()
+    maintenance = DecimalText()
+    target = DecimalText(allow_null=True, help_text="Null where none was set yet.")
+    coverage = DecimalText(
+        allow_null=True,
+        help_text="Equity in percent of maintenance, down to a tenth; null if nothing must be"
+        " covered.",
+    )
+
+
+class PlannedTrade(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    quantity = DecimalText(help_text="As the account trades it: closing a long sells.")
+    lots = DecimalText(help_text="The quantity in whole lots.")
+    price = DecimalText()
+    unit = serializers.CharField(help_text="The asset the price is in.")
+
+
+class Plan(serializers.Serializer[Any]):
+    plan = serializers.CharField(help_text="SHA-256 of its trades and what they are bound to.")
+    sequence = serializers.IntegerField(help_text="The fact that made it.")
+    step = serializers.IntegerField(help_text="Which of the case's plans to be carried out.")
+    outcome = serializers.ChoiceField(choices=["waiting", "executed", "void"])
+    reason = serializers.CharField(help_text="Of a void plan; empty otherwise.")
+    percent = serializers.IntegerField(help_text="How much of every position it closes.")
+    backstop = serializers.CharField(help_text="The account on the other side.")
+    penalty = DecimalText()
+    price_sequence = serializers.IntegerField(help_text="The price set it was made on.")
+    steps = PlannedTrade(many=True)
+    before = Stage()
+    after = Stage(help_text="As planned; what came of it is in the trail.")
+
+
+class Story(serializers.Serializer[Any]):
+    coverage = DecimalText(
+        allow_null=True, help_text="Of the levels above, in percent of maintenance."
+    )
+    opened = Stage(allow_null=True, help_text="When it was opened.")
+    plans = Plan(many=True, help_text="In order; a void plan is followed by another.")
+
+
+class CaseWithTrail(Case, Story):
     trail = facts.FactShape(
         many=True,
         help_text="From the call to the last fact: call, plan, trades, margin after each step,"
@@ -64,6 +111,14 @@ EXAMPLE = {
     "closed_at": "2026-01-01T02:00:00.000000Z",
     "sequence": 1061,
     "latest": 1077,
+    "coverage": "131.9",
+    "opened": {
+        "equity": "12500.000000",
+        "maintenance": "13500.000000",
+        "target": None,
+        "coverage": "92.5",
+    },
+    "plans": [],
     "trail": [],
 }
 
@@ -108,8 +163,45 @@ class OneCase(Door):
 
         found = record.owned(selectors.trail(case_id), scope=scope)
 
-        shape = Case(_shown(case, record.scales()))
-        return Response({**shape.data, "trail": facts.shown(found)})
+        digits, opened = record.scales(), selectors.opened(found)
+        now = selectors.Stage(equity=case.equity, maintenance=case.maintenance)
+        shape = Case(_shown(case, digits))
+        more = {
+            "coverage": now.against.coverage,
+            "opened": opened
+            and _stage(
+                selectors.Stage(equity=opened.equity, maintenance=opened.maintenance),
+                case.asset,
+                digits,
+            ),
+            "plans": [_plan(row, case.asset, digits) for row in selectors.plans(found)],
+        }
+        return Response({**shape.data, **Story(more).data, "trail": facts.shown(found)})
+
+
+def _plan(row: PlanRow, asset: str, digits: dict[str, int]) -> dict[str, Any]:
+    made, ended = row.made, row.ended
+    void = isinstance(ended, PlanVoided)
+    same = ("plan", "step", "percent", "backstop", "price_sequence")
+    return {
+        **{name: getattr(made, name) for name in same},
+        "sequence": row.sequence,
+        "outcome": "waiting" if ended is None else "void" if void else "executed",
+        "reason": ended.reason if isinstance(ended, PlanVoided) else "",
+        "penalty": record.shown(asset, made.penalty, digits),
+        "steps": [asdict(step) for step in row.steps],
+        "before": _stage(row.before, asset, digits),
+        "after": _stage(row.after, asset, digits),
+    }
+
+
+def _stage(it: selectors.Stage, asset: str, digits: dict[str, int]) -> dict[str, Any]:
+    return {
+        "equity": record.shown(asset, it.equity, digits),
+        "maintenance": record.shown(asset, it.maintenance, digits),
+        "target": None if it.target is None else record.shown(asset, it.target, digits),
+        "coverage": it.against.coverage,
+    }
 
 
 def _shown(row: Any, digits: dict[str, int]) -> dict[str, Any]:

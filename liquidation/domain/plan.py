@@ -15,7 +15,7 @@ from clearing.domain import account as record
 from clearing.domain import amounts
 from clearing.domain.account import Account
 from clearing.domain.instrument import Instrument, Kind, Payoff, nearest_ticks, price_of
-from clearing.domain.trade import Leg
+from clearing.domain.trade import HOUSE_VENUE, Leg
 
 SHARES = tuple(range(1, 101))  # percent
 
@@ -75,7 +75,7 @@ def after(account: Account, steps: Sequence[Step], terms: Mapping[str, Instrumen
             account_id=account.account_id,
             side="seller",
             trade_id="plan",
-            venue="plan",
+            venue=HOUSE_VENUE,
             lots=step.lots,
             price_ticks=step.price_ticks,
         )

@@ -15,6 +15,7 @@ from accounts.services import register
 from clearing import selectors as record
 from clearing import store
 from clearing.domain.cause import Cause
+from clearing.domain.errors import Refusal
 from clearing.services import jobs, timekeeping
 from liquidation import selectors
 from liquidation.domain.case import Case
@@ -60,16 +61,21 @@ def open_case(sequence: int, *, cause: Cause) -> int | None:
 
 @store.decision
 def walk(account_id: str, *, cause: Cause) -> int | None:
-    """The next step of the account's case, if there is one to take now.
+    """The next step of the account's case, if there is one to take now. Every branch ends in a
+    state: a step that is refused leaves the case with people, and says why.
 
     Raises NotYet while the book is about to be margined on a new set.
     """
     stream = store.claim(f"case-{account_id}")
     case = selectors.case_of(account_id)
-    step = STEPS.get(case.state)
+    step, at = STEPS.get(case.state), timekeeping.now()
     if step is None:
         return None
-    return step(stream, account_id, case, timekeeping.now(), cause)
+    try:
+        with store.attempt():
+            return step(stream, account_id, case, at, cause)
+    except Refusal as refusal:
+        return _stuck(stream, account_id, case, refusal.sentence, at, cause)
 
 
 def watch(*, cause: Cause) -> int:

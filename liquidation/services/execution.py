@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -36,7 +37,6 @@ def make_plan(account_id: str, *, case: Case, levels: Levels, at: datetime) -> P
     None while a position that has expired is not settled yet. Raises NothingToClose: no positions,
     one that is halted, nothing that lowers the requirement, or no backstop.
     """
-    backstop = _backstop()
     account, sealed = record.account(account_id), record.prices_at(levels.price_sequence)
     lots = _lots(account)
     if not lots:
@@ -53,6 +53,7 @@ def make_plan(account_id: str, *, case: Case, levels: Levels, at: datetime) -> P
     if chosen is None:
         raise NothingToClose(reason="every closing would raise the requirement")
     steps, most, _ = ways[chosen.percent]
+    backstop = _backstop(steps, terms, levels)
     penalty = plan.bearable(most, equity=chosen.equity)
     spelled = plan.spelled(steps)
     return PlanMade(
@@ -106,19 +107,12 @@ def _ways(
 
 def _outlooks(account: Account, ways: dict[int, Way], levels: Levels) -> list[Outlook]:
     """One hypothetical account for each share, margined together."""
-    book = BookColumns(accounts=[], versions=[], sequences=[], row=[], asset=[], amount=[])
-    for row, (percent, (_, penalty, after)) in enumerate(ways.items()):
-        held = dict(after.holdings)
-        cash = entries.cash(levels.asset)
-        held[cash] = held.get(cash, 0) - penalty
-        book.accounts.append(f"{account.account_id} {percent}")
-        book.versions.append(levels.account_version)
-        book.sequences.append(0)
-        for asset, amount in sorted(held.items()):
-            book.row.append(row)
-            book.asset.append(asset)
-            book.amount.append(amount)
-    found = what_if.levels(book, price_sequence=levels.price_sequence)
+    cash = entries.cash(levels.asset)
+    hypothetical = {}
+    for percent, (_, penalty, after) in ways.items():
+        held = {**after.holdings, cash: after.holdings.get(cash, 0) - penalty}
+        hypothetical[f"{account.account_id} {percent}"] = replace(after, holdings=held)
+    found = what_if.levels(_book(hypothetical), price_sequence=levels.price_sequence)
     return [
         Outlook(
             percent=percent,
@@ -141,15 +135,21 @@ def execute(made: PlanMade, *, at: datetime, cause: Cause) -> StepExecuted | Pla
     for account_id in sorted((made.account_id, made.backstop)):
         store.claim(f"account-{account_id}")  # so that the book cannot move after the look at it
     row, sealed = record.account_row(made.account_id), record.latest_prices()
-    moved = (sealed.sequence, row.version) != (made.price_sequence, made.account_version)
-    if moved or not _all_trade(terms, at=at):
-        what = "the book or the prices moved" if moved else "an instrument stopped trading"
-        return PlanVoided(
-            account_id=made.account_id,
-            case_id=made.case_id,
-            plan=made.plan,
-            reason=f"{what} after it was made",
-        )
+    changes = {
+        "the book or the prices moved": (sealed.sequence, row.version)
+        != (made.price_sequence, made.account_version),
+        "the prices grew too old": _too_old(sealed, at=at),
+        "the backstop may not trade any more": made.backstop not in accounts.backstop_accounts(),
+        "an instrument stopped trading": not _all_trade(terms, at=at),
+    }
+    for what, changed in changes.items():
+        if changed:
+            return PlanVoided(
+                account_id=made.account_id,
+                case_id=made.case_id,
+                plan=made.plan,
+                reason=f"{what} after it was made",
+            )
     reported = [_trade(made, step, terms[step.symbol]) for step in steps]
     sequences = trades.novate_all(reported, at=at, cause=cause)
     if made.penalty:
@@ -171,6 +171,11 @@ def execute(made: PlanMade, *, at: datetime, cause: Cause) -> StepExecuted | Pla
         penalty=made.penalty,
         last_trade=max(sequences),
     )
+
+
+def _too_old(sealed: SealedPrices, *, at: datetime) -> bool:
+    age = (at - sealed.at).total_seconds()
+    return age > record.policy().price_max_age_seconds
 
 
 def _all_trade(terms: Mapping[str, Instrument], *, at: datetime) -> bool:
@@ -208,9 +213,31 @@ def _lots(account: Account) -> dict[str, int]:
     }
 
 
-def _backstop() -> str:
-    """The ring-fenced account that takes over what is closed. Raises NothingToClose."""
+def _backstop(steps: tuple[Step, ...], terms: dict[str, Instrument], levels: Levels) -> str:
+    """The first ring-fenced account that meets its own initial level with what is closed.
+
+    Raises NothingToClose where there is none.
+    """
     found = accounts.backstop_accounts()
-    if not found:
-        raise NothingToClose(reason="no backstop account is open")
-    return found[0]
+    taken = tuple(replace(step, lots=-step.lots) for step in steps)
+    book = _book({name: plan.after(record.account(name), taken, terms) for name in found})
+    for name, outlook in zip(
+        found, what_if.levels(book, price_sequence=levels.price_sequence), strict=True
+    ):
+        if outlook is not None and outlook.equity >= outlook.target:
+            return name
+    raise NothingToClose(reason="no open backstop account can take it over", tried=len(found))
+
+
+def _book(accounts_after: Mapping[str, Account]) -> BookColumns:
+    """Hypothetical accounts as columns."""
+    book = BookColumns(accounts=[], versions=[], sequences=[], row=[], asset=[], amount=[])
+    for row, (name, account) in enumerate(accounts_after.items()):
+        book.accounts.append(name)
+        book.versions.append(0)
+        book.sequences.append(0)
+        for asset, amount in sorted(account.holdings.items()):
+            book.row.append(row)
+            book.asset.append(asset)
+            book.amount.append(amount)
+    return book

@@ -15,7 +15,9 @@ from clearing.api.fields import DecimalText, Moment, plain
 from clearing.api.pages import SequencePage, newest_first, paged
 from clearing.domain.errors import NotFound
 from margin import selectors
+from margin.domain.calls import Standing
 
+STANDINGS = [it.value for it in Standing]
 PARTS = (
     "mark_to_market",
     "worst",
@@ -38,6 +40,20 @@ class Levels(serializers.Serializer[Any]):
         allow_null=True, help_text="Below it, times the call factor, the account is called."
     )
     initial = DecimalText(allow_null=True, help_text="What a withdrawal must leave.")
+    target = DecimalText(allow_null=True, help_text="The equity that covers a call.")
+    missing = DecimalText(allow_null=True, help_text="To the target; zero from there on.")
+    free = DecimalText(allow_null=True, help_text="Above initial; zero below it.")
+    coverage = DecimalText(
+        allow_null=True,
+        help_text="Equity in percent of maintenance, down to a tenth; null if nothing must be"
+        " covered.",
+    )
+    standing = serializers.ChoiceField(
+        choices=STANDINGS,
+        allow_null=True,
+        help_text="Worst first: `debt` is equity below zero, `severe` below 80 % of maintenance,"
+        " `below-call` below 110 % of it.",
+    )
     account_version = serializers.IntegerField(help_text="The book: this version of the account,")
     account_sequence = serializers.IntegerField(help_text="whose latest fact was this one.")
     price_sequence = serializers.IntegerField()
@@ -78,6 +94,11 @@ EXAMPLE = {
     "equity": "1000000.000000",
     "maintenance": "13500.000000",
     "initial": "16875.000000",
+    "target": "16875.000000",
+    "missing": "0.000000",
+    "free": "983125.000000",
+    "coverage": "7407.4",
+    "standing": "fine",
     "account_version": 7,
     "account_sequence": 1043,
     "price_sequence": 1040,
@@ -162,12 +183,18 @@ class Requirements(Door):
 
 def _levels(row: Any, digits: dict[str, int]) -> dict[str, Any]:
     """No number at all where the account could not be priced: zero would be an answer."""
-    amounts = {
-        name: None if row.reason else record.shown(row.asset, getattr(row, name), digits)
-        for name in ("equity", "maintenance", "initial")
+    found = selectors.levels(row)
+    named = {name: getattr(found, name) for name in ("equity", "maintenance", "initial", "target")}
+    named |= {"missing": max(0, found.missing), "free": found.free}
+    shown: dict[str, Any] = {
+        **{name: record.shown(row.asset, minor, digits) for name, minor in named.items()},
+        "coverage": found.coverage,
+        "standing": found.standing.value,
     }
+    if row.reason:
+        shown = dict.fromkeys(shown)
     same = (
         *("run_id", "at", "asset", "reason", "account_version", "account_sequence"),
         *("price_sequence", "parameter_set", "array_digest", "result_hash"),
     )
-    return {"account_id": row.account, **amounts, **{name: getattr(row, name) for name in same}}
+    return {"account_id": row.account, **shown, **{name: getattr(row, name) for name in same}}

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
 
-from clearing.domain import clock
+from clearing.domain import amounts, clock
 from clearing.domain.errors import NotFound, Refusal
 from margin.domain.events import (
     CallAcknowledged,
@@ -48,6 +49,17 @@ class State(StrEnum):
     COVERED = "covered"
     BREACHED = "breached"
     CONCLUDED = "concluded"
+
+
+class Standing(StrEnum):
+    """How an account stands, worst first; below the call level down to debt something happens."""
+
+    DEBT = "debt"  # it owes, whatever it must hold
+    SEVERE = "severe"
+    BELOW_MAINTENANCE = "below-maintenance"
+    BELOW_CALL = "below-call"
+    BELOW_INITIAL = "below-initial"
+    FINE = "fine"
 
 
 class Trigger(StrEnum):
@@ -101,20 +113,12 @@ def move(state: State, trigger: Trigger) -> State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
-    """One account in one run. `order` says which of two runs is newer."""
+class Coverage:
+    """What an account has against what it must hold, in minor units of one asset."""
 
-    asset: str
     equity: int
     maintenance: int
     initial: int
-    run_id: str
-    price_sequence: int
-    account_version: int
-
-    @property
-    def order(self) -> tuple[int, int]:
-        return self.price_sequence, self.account_version
 
     @property
     def target(self) -> int:
@@ -135,8 +139,34 @@ class Levels:
         return self.equity * 100 < self.maintenance * SEVERE_PERCENT
 
     @property
+    def standing(self) -> Standing:
+        """The one rule for it: by the same lines at which calls are made and ended."""
+        if self.equity < 0:
+            return Standing.DEBT
+        if self.severe:
+            return Standing.SEVERE
+        if self.below_maintenance:
+            return Standing.BELOW_MAINTENANCE
+        if self.below_call:
+            return Standing.BELOW_CALL
+        return Standing.BELOW_INITIAL if self.equity < self.initial else Standing.FINE
+
+    @property
+    def coverage(self) -> Decimal | None:
+        """Equity in percent of maintenance, down to a tenth; None where nothing must be covered."""
+        if self.maintenance <= 0:
+            return None
+        return amounts.shown(self.equity * 1_000 // self.maintenance, scale=1)
+
+    @property
     def missing(self) -> int:
+        """To the target; negative above it."""
         return self.target - self.equity
+
+    @property
+    def free(self) -> int:
+        """What the account has above its initial level."""
+        return max(0, self.equity - self.initial)
 
     @property
     def term(self) -> timedelta:
@@ -145,6 +175,20 @@ class Levels:
         width = max(1, self.maintenance * (CALL_PERCENT - SEVERE_PERCENT))
         seconds = int(LONGEST.total_seconds()) * min(max(above, 0), width) // width
         return timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels(Coverage):
+    """One account in one run. `order` says which of two runs is newer."""
+
+    asset: str
+    run_id: str
+    price_sequence: int
+    account_version: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.price_sequence, self.account_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +201,22 @@ class Calls:
     amount: int = 0
     due_at: datetime | None = None
     seen: tuple[int, int] = (-1, -1)
+    seen_in: str = ""  # which run that was
     version_when_called: int = -1
 
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    def decided_on(self, levels: Levels) -> bool:
+        """Whether the run that ended the call said all that this one can say.
+
+        After a covered call another run on the same prices and the same account finds it short only
+        under other parameters; a breached one was worked on by people and waits for news.
+        """
+        if levels.order != self.seen:
+            return False
+        return self.state is not State.COVERED or levels.run_id == self.seen_in
 
 
 def replay(facts: Iterable[CallFact]) -> Calls:
@@ -178,6 +233,7 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
                 amount=fact.amount,
                 due_at=clock.parsed(fact.due_at),
                 seen=(fact.price_sequence, fact.account_version),
+                seen_in=fact.run_id,
                 version_when_called=fact.account_version,
             )
         case CallAcknowledged():
@@ -189,12 +245,14 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
                 amount=fact.amount,
                 due_at=clock.parsed(fact.due_at),
                 seen=(fact.price_sequence, fact.account_version),
+                seen_in=fact.run_id,
             )
         case CallCovered():
             return replace(
                 calls,
                 state=move(calls.state, Trigger.ENOUGH),
                 seen=(fact.price_sequence, fact.account_version),
+                seen_in=fact.run_id,
             )
         case CallOverdue():
             return replace(calls, state=move(calls.state, Trigger.LATE))
@@ -203,6 +261,7 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
                 calls,
                 state=move(calls.state, Trigger.FAIL),
                 seen=(fact.price_sequence, fact.account_version),
+                seen_in=fact.run_id,
             )
         case CallConcluded():
             return replace(calls, state=move(calls.state, Trigger.CONCLUDE))
@@ -219,7 +278,7 @@ def decide(
         return []
     if calls.is_open:
         return _on_open(calls, levels, account_id=account_id, at=at, paid=paid)
-    if levels.order == calls.seen or not levels.below_call:
+    if calls.decided_on(levels) or not levels.below_call:
         return []
     issued = _issue(calls, levels, account_id=account_id, at=at)
     facts: list[CallFact] = [issued]

@@ -13,6 +13,7 @@ from margin.selectors.calling import (
 from margin.selectors.inputs import Arrays, Resolved, arrays, resolved
 from margin.selectors.results import (
     components,
+    last_completed_run_of_all,
     last_run_of_all,
     latest_requirement,
     latest_requirements,
@@ -35,6 +36,7 @@ __all__ = [
     "calls_of",
     "components",
     "due_calls",
+    "last_completed_run_of_all",
     "last_run_of_all",
     "latest_requirement",
     "latest_requirements",

@@ -58,6 +58,7 @@ class _Into(IntEnum):
     COIN_COST = 3
     CASH = 4
     COLLATERAL = 5
+    OWNED = 6  # has no price: worth nothing to who owns it, and a debt of it cannot be priced
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,9 @@ def arrays(columns: BookColumns, on: Resolved) -> Arrays:
     amount = np.array(columns.amount, dtype=np.int64)
     into = np.array([it.into for it in places], dtype=np.int64)[code]
 
-    nowhere = into == _Into.NOWHERE
+    # What is owned and nobody prices counts for nothing, so that a speck of it shields nobody.
+    worthless = np.array([it.into is _Into.OWNED for it in places], dtype=np.bool_)[code]
+    nowhere = (into == _Into.NOWHERE) | (worthless & (amount < 0))
     refused: dict[int, str] = {}
     for bad in np.flatnonzero(nowhere):
         refused.setdefault(int(row[bad]), places[code[bad]].reason)
@@ -229,11 +232,11 @@ class _Cells:
     def summed(self, into: _Into, columns: int) -> Floats:
         """(accounts, columns) in units, from exact sums of minor units."""
         mine = self.into == into
-        minor = np.zeros((self.accounts, columns), dtype=np.int64)
-        np.add.at(minor, (self.row[mine], self.column[mine]), self.amount[mine])
+        minor = np.zeros((self.accounts, columns), dtype=object)  # exact at any size
+        np.add.at(minor, (self.row[mine], self.column[mine]), self.amount[mine].astype(object))
         digits = np.zeros(columns, dtype=np.int64)
         digits[self.column[mine]] = self.digits[mine]
-        units: Floats = minor / 10.0**digits
+        units: Floats = minor.astype(np.float64) / 10.0**digits
         return units
 
 
@@ -258,19 +261,27 @@ def _positions(cells: _Cells, *, series: int) -> csr_array:
 
 def _places(names: Sequence[str], on: Resolved) -> list[_Place]:
     digits = record.scales()
-    return [_place(name, on, digits) for name in names]
+    unquoted = record.instruments(
+        name.partition(":")[2]
+        for name in names
+        if name.startswith("lots:") and name.partition(":")[2] not in on.series
+    )
+    options = {it.symbol for it in unquoted.values() if it.kind is Kind.OPTION}
+    return [_place(name, on, digits, options) for name in names]
 
 
-def _place(asset: str, on: Resolved, digits: Mapping[str, int]) -> _Place:
+def _place(
+    asset: str, on: Resolved, digits: Mapping[str, int], unquoted_options: set[str]
+) -> _Place:
     what, _, name = asset.partition(":")
     if what == "cash":
         if name == on.rules.reporting:
             return _Place(_Into.CASH, 0, digits[name])
         if name in on.collateral:
             return _Place(_Into.COLLATERAL, on.collateral.index(name), digits[name])
-        return _missing(name)
+        return _missing(name, into=_Into.OWNED)
     if name not in on.series:
-        return _missing(name)
+        return _missing(name, into=_Into.OWNED if name in unquoted_options else _Into.NOWHERE)
     if what == "lots":
         return _Place(_Into.POSITIONS, on.series[name])
     it = on.instruments[name]
@@ -282,5 +293,5 @@ def _place(asset: str, on: Resolved, digits: Mapping[str, int]) -> _Place:
     return _Place(_Into.COST, on.underlyings.index(it.underlying), it.scale)
 
 
-def _missing(name: str) -> _Place:
-    return _Place(_Into.NOWHERE, reason=f"price-missing: {name} is not in the price set")
+def _missing(name: str, *, into: _Into) -> _Place:
+    return _Place(into, reason=f"price-missing: {name} is not in the price set")

@@ -63,9 +63,18 @@ def runs() -> QuerySet[models.Run]:
 
 
 def last_run_of_all() -> models.Run | None:
-    """The newest by business time; one look at the index for each kind."""
-    newest = [models.Run.objects.filter(kind=kind).order_by("-at").first() for kind in RUNS_OF_ALL]
-    return max((run for run in newest if run), key=lambda run: run.at, default=None)
+    """The newest by business time, under way or completed; one look at the index for each kind."""
+    return _newest_of_all(models.Run.objects.all())
+
+
+def last_completed_run_of_all() -> models.Run | None:
+    return _newest_of_all(models.Run.objects.filter(completed=True))
+
+
+def _newest_of_all(rows: QuerySet[models.Run]) -> models.Run | None:
+    newest = [rows.filter(kind=kind).order_by("-at", "-started_at").first() for kind in RUNS_OF_ALL]
+    found = [run for run in newest if run]
+    return max(found, key=lambda run: (run.at, run.started_at), default=None)
 
 
 def components(row: models.Requirement) -> list[dict[str, Any]]:

@@ -44,14 +44,26 @@ def decide_run(sequence: int, *, cause: Cause) -> int:
 @store.decision
 def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
     """Issue, tighten, cover or breach, by one run. Deciding again on the same run changes nothing,
-    and so does deciding on a run after the account was margined anew: the newer one decides.
+    and so does deciding on a run after the account was margined anew: the newer one decides. An
+    account that moved since, or is under other parameters now, is margined afresh first.
     """
     store.claim(f"call-{account_id}")
-    at = selectors.run(run_id).at
-    levels = selectors.levels(selectors.requirement_in(run_id, account_id))
+    if record.account(account_id).waiting:
+        raise jobs.NotYet("a withdrawal of the account is being decided")
+    at = timekeeping.now()  # a decision that comes late still gives the member its time
+    found = selectors.requirement_in(run_id, account_id)
+    levels = selectors.levels(found)
     latest = selectors.latest_requirement(account_id)
     if latest is not None and selectors.levels(latest).order > levels.order:
         return []
+    moved = record.account_row(account_id).version != levels.account_version
+    if moved or found.parameter_set != selectors.rules().name:
+        fresh = runs.remargin(account_id, cause=cause)
+        if fresh is None:
+            raise jobs.NotYet("the account is about to be margined on a new set")
+        if fresh.reason:
+            return []
+        levels = selectors.levels(fresh)
     return _decide(account_id, levels, at=at, cause=cause, rule=calls.decide)
 
 

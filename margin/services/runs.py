@@ -8,44 +8,25 @@ and a run's fact is written once.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal, localcontext
-from typing import Any
+from datetime import timedelta
 
-import numpy as np
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from clearing import selectors as record
 from clearing import store
-from clearing.domain import amounts, prices
+from clearing.domain import prices
 from clearing.domain.cause import Cause
 from clearing.domain.prices import PriceMissing
 from clearing.selectors import BookColumns, SealedPrices
 from clearing.services import books, jobs, timekeeping
 from margin import models, selectors
 from margin.domain.events import RunCompleted
-from margin.domain.results import result_hash
-from margin.engine import shapes
-from margin.engine.requirement import requirement
-from margin.selectors import ParametersMissing, Resolved
+from margin.selectors import ParametersMissing
+from margin.services import results
+from margin.services.results import Pins
 
 ENGINE = "stress-grid/1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pins:
-    """What a run is pinned to."""
-
-    run_id: str
-    kind: str
-    sealed: SealedPrices
-    rules: selectors.Rules
-    at: datetime
 
 
 # --- one account ------------------------------------------------------------------------------
@@ -67,7 +48,7 @@ def remargin(account_id: str, *, cause: Cause) -> models.Requirement | None:
     if not columns.accounts:
         return None
     latest = selectors.latest_requirement(account_id)
-    stale = bool(_stale(sealed, at=timekeeping.now()))
+    stale = bool(results.stale(sealed, at=timekeeping.now()))
     if latest is not None and _done(latest, columns, sealed, rules, stale=stale):
         return latest
     run_id = f"account-{account_id}-{columns.versions[0]}-{sealed.sequence}-{rules.name[:8]}"
@@ -113,7 +94,7 @@ def run_of_one(
     if stream.version == 0:
         pins = Pins(run_id=run_id, kind=kind, sealed=sealed, rules=rules, at=timekeeping.now())
         _open(pins, accounts=1, cause=cause)
-        _write(results(columns, pins))
+        results.write(results.of(columns, pins))
         _complete(stream, run_id, cause=cause)
     return selectors.requirement_in(run_id, account_id)
 
@@ -156,6 +137,18 @@ def start(kind: str, *, slot: str, cause: Cause) -> str | None:
     return run_id
 
 
+def adopt(*, slot: str, cause: Cause) -> str | None:
+    """Everybody under parameters that have just come into force, on the latest prices.
+
+    None when nothing can be margined yet, or while expiries of the latest set are being settled:
+    the run over everybody that follows them is under the new parameters anyway.
+    """
+    try:
+        return start("prices", slot=slot, cause=cause)
+    except jobs.NotYet:
+        return None
+
+
 def price_chunk(run_id: str, *, first: int, last: int, cause: Cause) -> None:
     """Margin one stretch of the frozen book, and finish the run if it was the last one missing."""
     run = selectors.run(run_id)
@@ -170,7 +163,7 @@ def price_chunk(run_id: str, *, first: int, last: int, cause: Cause) -> None:
 def _write_chunk(columns: BookColumns, pins: Pins) -> None:
     written = models.Requirement.objects.filter(run_id=pins.run_id, account__in=columns.accounts)
     if written.count() < len(columns.accounts):
-        _write(results(columns, pins))
+        results.write(results.of(columns, pins))
 
 
 @store.decision
@@ -260,137 +253,3 @@ def _complete(stream: store.Stream, run_id: str, *, cause: Cause) -> int:
         result_hash=run.result_hash,
     )
     return store.append(stream, fact, at=run.at, cause=cause)
-
-
-def results(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
-    """A row for each account of the columns, priced or with the reason why not. Writes nothing."""
-    on = selectors.resolved(pins.sealed, pins.rules)
-    stale = _stale(pins.sealed, at=pins.at)
-    inputs = selectors.arrays(columns, on)
-    found = requirement(inputs.book, on.market, on.rules.parameters, on.array)
-    place = {row: at for at, row in enumerate(inputs.rows)}
-    return [
-        _row(
-            columns,
-            row,
-            pins,
-            on,
-            found=None if stale or row in inputs.refused else (found, place[row]),
-            reason=stale or inputs.refused.get(row, ""),
-        )
-        for row in range(len(columns.accounts))
-    ]
-
-
-def _stale(sealed: SealedPrices, *, at: datetime) -> str:
-    """Nobody is called on prices that are too old: the run says so instead."""
-    limit = record.policy().price_max_age_seconds
-    try:
-        prices.check_fresh(sealed_at=sealed.at, at=at, max_age_seconds=limit)
-    except prices.PriceStale as stale:
-        return f"{stale.code}: {stale.sentence}"[:300]
-    return ""
-
-
-def _row(
-    columns: BookColumns,
-    row: int,
-    pins: Pins,
-    on: Resolved,
-    *,
-    found: tuple[shapes.Requirement, int] | None,
-    reason: str,
-) -> dict[str, Any]:
-    equity = maintenance = initial = 0
-    detail: dict[str, Any] = {}
-    if found is not None:
-        result, at = found
-        equity, maintenance, initial = _minor(result, at, scale=on.rules.scale)
-        detail = _detail(result, at, on)
-    named = {
-        "account": columns.accounts[row],
-        "account_version": columns.versions[row],
-        "account_sequence": columns.sequences[row],
-        "price_sequence": pins.sealed.sequence,
-        "parameter_set": pins.rules.name,
-        "reason": reason[:300],
-        "asset": on.rules.reporting,
-        "equity": equity,
-        "maintenance": maintenance,
-        "initial": initial,
-        "array_digest": on.array.digest,
-        "detail": json.dumps(detail, sort_keys=True),
-    }
-    return {**named, "run_id": pins.run_id, "at": pins.at, "result_hash": result_hash(named)}
-
-
-def _minor(result: shapes.Requirement, at: int, *, scale: int) -> tuple[int, int, int]:
-    """Equity rounds down and requirements up: against the member, by less than one minor unit."""
-    equity, maintenance, initial = (
-        _without_noise(float(column[at]), scale=scale)
-        for column in (result.equity, result.maintenance, result.initial)
-    )
-    return (
-        amounts.credited(equity, scale=scale),
-        max(0, amounts.owed(equity - maintenance, scale=scale)),
-        max(0, amounts.owed(equity - initial, scale=scale)),
-    )
-
-
-def _without_noise(value: float, *, scale: int) -> Decimal:
-    """To a tenth of a minor unit: 0.3 of a coin is 0.299999999999999988 as a float, and must not be
-    rounded down for that. Otherwise a call that is paid to the last unit would stay open."""
-    with localcontext(prec=60):
-        return round(Decimal(value), scale + 1)
-
-
-def _detail(result: shapes.Requirement, at: int, on: Resolved) -> dict[str, Any]:
-    """Only groups in which the account has something."""
-    names = (*(each.name for each in on.rules.parameters.scenarios), "basis")
-    groups = []
-    for group, underlying in enumerate(on.underlyings):
-        vector = result.scenarios[at, group]
-        parts = {
-            "mark_to_market": float(result.mark_to_market[at, group]),
-            "worst": float(result.worst[at, group]),
-            "initial_factor": float(result.initial_factor[at, group]),
-            "initial_contingency": float(result.initial_contingency[at, group]),
-            "maintenance_contingency": float(result.maintenance_contingency[at, group]),
-        }
-        if np.any(vector) or parts["mark_to_market"] or parts["maintenance_contingency"]:
-            groups.append(
-                {
-                    "underlying": underlying,
-                    "binding": names[int(result.binding[at, group])],
-                    **parts,
-                    "vector": [[n, float(v)] for n, v in zip(names, vector, strict=True)],
-                }
-            )
-    return {"groups": groups}
-
-
-COLUMNS = (
-    "run_id",
-    "account",
-    "account_version",
-    "account_sequence",
-    "price_sequence",
-    "parameter_set",
-    "at",
-    "reason",
-    "asset",
-    "equity",
-    "maintenance",
-    "initial",
-    "array_digest",
-    "result_hash",
-    "detail",
-)
-
-
-def _write(rows: Iterable[dict[str, Any]]) -> None:
-    with connection.cursor() as cursor:
-        statement = f"COPY margin_requirement ({', '.join(COLUMNS)}) FROM STDIN"
-        with cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row([row[name] for name in COLUMNS])

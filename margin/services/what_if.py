@@ -6,7 +6,8 @@ from clearing import selectors as record
 from clearing.selectors import BookColumns
 from margin import selectors
 from margin.domain.calls import Levels
-from margin.services import runs
+from margin.services import results
+from margin.services.results import Pins
 
 RUN = "what-if"
 
@@ -17,7 +18,7 @@ def levels(book: BookColumns, *, price_sequence: int) -> list[Levels | None]:
     The set is taken at its own time, so past sets can be asked about as well.
     """
     sealed = record.prices_at(price_sequence)
-    pins = runs.Pins(run_id=RUN, kind=RUN, sealed=sealed, rules=selectors.rules(), at=sealed.at)
+    pins = Pins(run_id=RUN, kind=RUN, sealed=sealed, rules=selectors.rules(), at=sealed.at)
     return [
         None
         if row["reason"]
@@ -30,7 +31,7 @@ def levels(book: BookColumns, *, price_sequence: int) -> list[Levels | None]:
             price_sequence=price_sequence,
             account_version=row["account_version"],
         )
-        for row in runs.results(book, pins)
+        for row in results.of(book, pins)
     ]
 
 

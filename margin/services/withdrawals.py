@@ -7,6 +7,7 @@ from datetime import datetime
 from clearing import selectors as record
 from clearing import store
 from clearing.domain import prices
+from clearing.domain.account import AccountNotOpen, Standing
 from clearing.domain.cause import Cause
 from clearing.domain.events import WithdrawalRequested
 from clearing.domain.prices import PriceMissing, PriceStale
@@ -36,6 +37,11 @@ def test(sequence: int, *, cause: Cause) -> int | None:
     columns = books.hold(fact.account_id)
     if record.withdrawal(fact.withdrawal_id).status != "requested":
         return None
+    if record.latest_prices().sequence != sealed.sequence:
+        raise jobs.NotYet("a newer set was sealed while the account was waited for")
+    if record.account_row(fact.account_id).standing != Standing.OPEN:
+        reason = "the account may only shed risk now"
+        return _refuse(fact, code=AccountNotOpen.code, reason=reason, cause=cause)
     found = runs.run_of_one(
         run_id, columns, kind=WITHDRAWAL, sealed=sealed, rules=rules, cause=cause
     )

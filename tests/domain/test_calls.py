@@ -255,6 +255,25 @@ def test_a_covered_call_is_not_followed_by_another_on_the_same_run():
     assert again.call_id == f"{WHO}-call-2"
 
 
+def test_a_covered_call_is_followed_by_another_when_other_parameters_say_so():
+    """Prices and account are the same; only another run, under other parameters, differs."""
+    found = levels(1_200, price_sequence=2)
+    state = told(*run(called(), found), start=called())
+
+    (again,) = run(state, replace(found, run_id="under other parameters", maintenance=1_150))
+
+    assert again.call_id == f"{WHO}-call-2"
+
+
+def test_a_concluded_call_is_not_followed_by_another_before_something_moves():
+    found = levels(700)
+    state = told(*run(Calls(), found))
+    state = told(calls.conclude(state, account_id=WHO, outcome="restored"), start=state)
+
+    assert run(state, replace(found, run_id="another")) == []
+    assert run(state, replace(found, run_id="another", price_sequence=2)) != []
+
+
 # --- the due time -----------------------------------------------------------------------------
 
 
@@ -393,3 +412,51 @@ def told_by(kind: str, state: Calls, found: Levels, now: datetime) -> list:
             return [calls.conclude(state, account_id=WHO, outcome="restored")]
         case _:
             return []
+
+
+# --- how an account stands --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("equity", "maintenance", "standing"),
+    [
+        (1_200, 1_000, "fine"),
+        (1_199, 1_000, "below-initial"),
+        (1_100, 1_000, "below-initial"),
+        (1_099, 1_000, "below-call"),
+        (1_000, 1_000, "below-call"),
+        (999, 1_000, "below-maintenance"),
+        (800, 1_000, "below-maintenance"),
+        (799, 1_000, "severe"),
+        (0, 1_000, "severe"),
+        (-1, 1_000, "debt"),
+        (-1, 0, "debt"),
+        (0, 0, "fine"),
+        (1, 0, "fine"),
+    ],
+)
+def test_standings_change_where_the_rules_do(equity, maintenance, standing):
+    found = levels(equity, maintenance=maintenance)
+
+    assert found.standing == standing
+    assert found.below_call is (found.standing not in ("below-initial", "fine"))
+
+
+@pytest.mark.parametrize(
+    ("equity", "maintenance", "percent"),
+    [
+        (1_099_999, 1_000_000, "109.9"),
+        (1, 3, "33.3"),
+        (-1, 3, "-33.4"),
+        (0, 7, "0.0"),
+        (5, 0, None),
+    ],
+)
+def test_coverage_is_rounded_against_the_account(equity, maintenance, percent):
+    found = levels(equity, maintenance=maintenance).coverage
+
+    assert (found if found is None else str(found)) == percent
+
+
+def test_what_is_free_is_above_initial_and_never_less_than_nothing():
+    assert [levels(equity).free for equity in (-5, 1_199, 1_200, 1_201)] == [0, 0, 0, 1]

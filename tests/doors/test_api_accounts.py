@@ -87,7 +87,8 @@ def test_a_wrong_cursor_is_refused(cursor):
     assert problem(answer) == (400, "request-not-valid", ["cursor"])
 
 
-def test_positions_are_in_the_instruments_own_units():
+def test_positions_are_in_the_instruments_own_units_and_valued_at_the_mark():
+    pricing.seal(a_price_set("80000"), cause=CAUSE)
     caller = venue()
     caller.post("/trades", a_report(symbol=INVERSE, quantity="9000", price="90000"))
     caller.post("/trades", a_report(trade_id="t-2", symbol=CALL, quantity="0.5", price="0.0123"))
@@ -95,9 +96,25 @@ def test_positions_are_in_the_instruments_own_units():
     sold = south().get("/accounts/SOUTH-1/positions").json()["positions"]
 
     assert sold == [
-        {"symbol": CALL, "quantity": "-0.5", "cost": None, "settlement": "BTC"},
-        {"symbol": INVERSE, "quantity": "-9000", "cost": "0.10000000", "settlement": "BTC"},
+        {
+            **{"symbol": CALL, "quantity": "-0.5", "cost": None, "settlement": "BTC"},
+            **{"lots": "-5", "mark": "0.0123", "value": "-0.00615000"},
+        },
+        {
+            **{"symbol": INVERSE, "quantity": "-9000", "cost": "0.10000000", "settlement": "BTC"},
+            **{"lots": "-900", "mark": "80000", "value": "0.01250000"},
+        },
     ]
+
+
+def test_without_a_price_a_position_has_no_value():
+    venue().post("/trades", a_report())
+
+    answer = north().get("/accounts/NORTH-1/positions").json()
+
+    assert answer["price_sequence"] is None
+    [position] = answer["positions"]
+    assert (position["mark"], position["value"]) == (None, None)
 
 
 def test_balances_show_what_is_leaving():

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection
 
-from tests.builders import a_house
+from tests.builders import a_house, a_third_member
 from tests.doors.callers import a_report, custodian, events, north, venue
 
 MANY = 12
@@ -54,7 +54,7 @@ def test_one_key_with_different_content_at_once_is_one_deposit(house):
 def test_trades_of_the_same_accounts_at_once_all_go_through(house):
     a_house()
     caller = venue()
-    sides = ("NORTH-1", "SOUTH-1", "RING-1")
+    sides = ("NORTH-1", "SOUTH-1", a_third_member())
 
     answers = at_once(
         lambda number: caller.post(

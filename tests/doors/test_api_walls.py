@@ -9,7 +9,16 @@ from django.urls import URLPattern, get_resolver
 
 from accounts.services import people
 from clearing.services import pricing, timekeeping
-from tests.builders import CALL, CAUSE, START, a_house, a_price_set, after, run_due_jobs
+from tests.builders import (
+    CALL,
+    CAUSE,
+    START,
+    a_house,
+    a_price_set,
+    a_third_member,
+    after,
+    run_due_jobs,
+)
 from tests.doors.callers import (
     API,
     Caller,
@@ -84,7 +93,9 @@ def norths_things(db):
     pricing.seal(a_price_set(), cause=CAUSE)
     run_due_jobs()
     body = {"asset": "USDC", "amount": "1"}
-    venue().post("/trades", a_report(seller="RING-1"), headers={"X-Correlation-Id": "ticket-0001"})
+    venue().post(
+        "/trades", a_report(seller=a_third_member()), headers={"X-Correlation-Id": "ticket-0001"}
+    )
     north().post("/accounts/NORTH-1/withdrawals", body, key="out-1")
     run_due_jobs()
     for hour, index in ((3, "82000"), (4, "76000")):

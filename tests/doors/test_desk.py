@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.urls import reverse
@@ -89,13 +91,67 @@ def test_the_front_page_says_who_is_short_and_how_long_they_have(client):
     house, [call] = page.context["house"], margin.open_calls()
     [short] = house["short"]
     assert short["account"] == "NORTH-1"
-    assert short["standing"] == "below"
+    assert short["standing"] == "below-maintenance"
     row = margin.latest_requirement("NORTH-1")
     assert short["equity"] == selectors.shown("USDC", row.equity)
     [shown] = house["calls"]
     assert shown["left"] == call.due_at - selectors.business_clock().now
     assert house["moment"].mode == "story"
     assert "simulated" in page.content.decode()
+
+
+def test_a_debt_with_nothing_to_cover_is_the_worst_that_is_listed(client):
+    scene.a_short_account()
+    row = margin.latest_requirement("SOUTH-1")
+    row.pk, row.run_id, row.price_sequence = None, "in-debt", row.price_sequence + 1
+    row.equity, row.maintenance, row.initial = -5, 0, 0
+    row.save(force_insert=True)
+    client = logged_in(client)
+
+    page = client.get("/admin/")
+
+    found = [
+        (it["account"], it["standing"], it["coverage"]) for it in page.context["house"]["short"]
+    ]
+    assert found[0] == ("SOUTH-1", "debt", None)
+    assert [account for account, _, _ in found] == ["SOUTH-1", "NORTH-1"]
+    assert "1 in debt" in page.context["house"]["depths"]
+    assert "in debt" in client.get("/admin/house/accounts/SOUTH-1/").content.decode()
+
+
+def test_the_last_run_of_all_is_none_of_one_account(client):
+    scene.a_portfolio()
+    last = margin.last_run_of_all()
+    collateral.request_withdrawal(
+        "NORTH-1",
+        key="w-1",
+        asset="USDC",
+        amount="1",
+        at=selectors.business_clock().now,
+        cause=CAUSE,
+    )
+    run_due_jobs()
+    newest = margin.runs().first()
+    newest.pk, newest.completed = "withdrawal-under-way", False
+    newest.save(force_insert=True)
+
+    moment = logged_in(client).get("/admin/").context["house"]["moment"]
+
+    assert newest.kind == "withdrawal"
+    assert (moment.run.run_id, moment.under_way) == (last.run_id, None)
+
+
+def test_a_run_of_all_that_is_under_way_is_told_beside_the_last(client):
+    scene.a_portfolio()
+    last = margin.last_run_of_all()
+    begun = margin.last_run_of_all()
+    begun.pk, begun.kind, begun.completed = "night-2026-01-02", "night", False
+    begun.at += timedelta(hours=1)
+    begun.save(force_insert=True)
+
+    moment = logged_in(client).get("/admin/").context["house"]["moment"]
+
+    assert (moment.run.run_id, moment.under_way.run_id) == (last.run_id, begun.run_id)
 
 
 def test_the_front_page_alarms_about_dead_jobs_and_stale_prices(client):

@@ -14,6 +14,7 @@ from config.desk import pictures, wording
 from config.desk.accounts import moves
 from config.desk.pictures import Bar, Point
 from config.templatetags.desk import figure, lasting
+from margin.domain.calls import Coverage
 from tests.builders import CAUSE, START
 
 pytestmark = pytest.mark.django_db  # a wording may look up an instrument's terms
@@ -79,7 +80,7 @@ PICTURES = {
     ),
     "one level": pictures.levels([Point(label="a", equity=0, maintenance=0)], key="l", unit="U"),
     "no level": pictures.levels([], key="l", unit="USDC"),
-    "coverage": pictures.coverage(equity=-5, maintenance=3, call_percent=110, severe_percent=80),
+    "coverage": pictures.coverage(Coverage(equity=-5, maintenance=3, initial=4)),
 }
 
 
@@ -107,20 +108,24 @@ def test_losses_go_left_of_zero_and_the_binding_one_stands_out():
 
 
 @pytest.mark.parametrize(
-    ("equity", "maintenance", "standing"),
+    ("equity", "maintenance", "says", "filled"),
     [
-        (110, 100, "fine"),
-        (109, 100, "short"),
-        (100, 100, "short"),
-        (99, 100, "below"),
-        (80, 100, "below"),
-        (79, 100, "severe"),
-        (-1, 100, "severe"),
-        (-1, 0, "fine"),
+        (0, 0, "Nothing must be covered", "100.00%"),
+        (-1, 0, "Nothing must be covered", "0.00%"),
+        (-1, 100, "Equity is -1.0 % of maintenance", "0.00%"),
+        (1_099_999, 1_000_000, "Equity is 109.9 % of maintenance", "73.27%"),
+        (75, 100, "Equity is 75.0 % of maintenance", "50.00%"),
+        (999, 100, "Equity is 999.0 % of maintenance", "100.00%"),
     ],
 )
-def test_standings_change_where_the_rules_do(equity, maintenance, standing):
-    assert pictures.standing(equity, maintenance, call_percent=110, severe_percent=80) == standing
+def test_a_coverage_bar_says_its_share(equity, maintenance, says, filled):
+    found = Coverage(equity=equity, maintenance=maintenance, initial=maintenance)
+
+    drawn = pictures.coverage(found)
+
+    assert f"<title>{says}; lines at 80, 100 and 110 %</title>" in drawn
+    assert f'class="fill" width="{filled}"' in drawn
+    assert f'coverage {found.standing}"' in drawn
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class Ledger:
         if self.money[account, asset] < minor:
             return "balance-too-small"
         self.money[account, asset] -= minor
-        self.waiting[f"{account}-{key}"] = (account, asset, minor)
+        self.waiting[f"{account}:{key}"] = (account, asset, minor)
         return self._done("caller", key, ("withdrawal", account, asset, amount), account)
 
     def pay_out(self, withdrawal: str) -> str:

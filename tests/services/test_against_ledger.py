@@ -23,13 +23,13 @@ from clearing.services import (
     trades,
     verification,
 )
-from tests.builders import CAUSE, EXPIRY, INSTRUMENTS, a_house, a_price_set, a_trade
+from tests.builders import CAUSE, EXPIRY, INSTRUMENTS, a_house, a_price_set, a_third_member, a_trade
 from tests.oracle.ledger import Contract, Ledger
 
 pytestmark = pytest.mark.django_db
 
-MEMBERS = ("NORTH-1", "RING-1", "SOUTH-1")
-PAIRS = (*("NORTH-1", "SOUTH-1") * 3, "RING-1")  # so that positions shrink and turn, too
+MEMBERS = ("EAST-1", "NORTH-1", "SOUTH-1")
+PAIRS = (*("NORTH-1", "SOUTH-1") * 3, "EAST-1")  # so that positions shrink and turn, too
 PRICES = {
     "option": (0, 2_000),
     "future": (1, 300_000),
@@ -57,7 +57,8 @@ class Both:
     """The house and the ledger, asked the same things."""
 
     def __init__(self, chance: random.Random) -> None:
-        a_house()
+        a_house(RING="0")
+        a_third_member()
         self.chance = chance
         self.ledger = Ledger(
             digits={"USDC": 6, "BTC": 8, "ETH": 9}, contracts=[contract(it) for it in INSTRUMENTS]
@@ -118,7 +119,7 @@ class Both:
 
     def _decide(self) -> Callable[[], tuple[str, str]]:
         withdrawal = self.chance.choice([*self.ledger.waiting, "NORTH-1-none"])
-        account = withdrawal[:7] if not withdrawal.startswith("RING") else "RING-1"
+        account = withdrawal[:7] if not withdrawal.startswith("EAST") else "EAST-1"
         if self.chance.random() < 0.5:
             return lambda: (
                 asked(collateral.settle_withdrawal, account, withdrawal_id=withdrawal),

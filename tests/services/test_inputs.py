@@ -89,7 +89,7 @@ def test_the_order_of_holdings_does_not_show():
 
 def test_an_account_that_cannot_be_priced_is_left_out_with_its_reason():
     on = on_sealed_prices()
-    rows = [{"cash:USDC": 5}, {"cash:ETH": 1, "lots:GONE": 2}, {}, {"lots:GONE": 1}]
+    rows = [{"cash:USDC": 5}, {"cash:ETH": -1, "lots:GONE": 2}, {}, {"lots:GONE": 1}]
 
     found = margin.arrays(a_book(rows), on)
 
@@ -98,3 +98,13 @@ def test_an_account_that_cannot_be_priced_is_left_out_with_its_reason():
     assert "ETH" in found.refused[1]
     assert "GONE" in found.refused[3]
     assert found.book.cash.tolist() == [0.000005, 0.0]
+
+
+def test_what_is_owned_and_nobody_prices_counts_for_nothing_and_shields_nobody():
+    on = on_sealed_prices()
+
+    found = margin.arrays(a_book([{"cash:USDC": 5, "cash:ETH": 1}]), on)
+
+    assert found.refused == {}
+    assert found.book.cash.tolist() == [0.000005]
+    assert found.book.collateral.sum() == 0

@@ -48,7 +48,7 @@ def test_without_a_backstop_people_are_called_and_can_resume():
     cases.resume(NORTH, reason="there is room", at=timekeeping.now(), cause=CAUSE)
     run_due_jobs()
 
-    assert (stuck.state, "no backstop account is open" in stuck.reason) == ("stuck", True)
+    assert (stuck.state, "no open backstop account" in stuck.reason) == ("stuck", True)
     assert waited is None
     assert (the_case().state, record.account_row(NORTH).standing) == ("closed", "open")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ from margin.services import parameters, withdrawals
 from tests.builders import (
     CAUSE,
     PARAMETERS,
+    PUT,
     a_house,
     a_price_set,
     a_trade,
@@ -50,7 +52,7 @@ def ask(amount: str, *, key: str = "w-1", asset: str = "USDC") -> int:
 
 
 def outcome(key: str = "w-1") -> tuple[str, str]:
-    row = record.withdrawal(f"{NORTH}-{key}")
+    row = record.withdrawal(f"{NORTH}:{key}")
     return row.status, row.reason.partition(":")[0]
 
 
@@ -91,7 +93,7 @@ def test_a_withdrawal_that_would_leave_the_account_short_is_refused_and_the_mone
 
     assert outcome() == ("refused", "margin-short")
     short = amounts.shown(margin.latest_requirement(NORTH).initial - 17_999_000_000, scale=6)
-    assert f"{short} USDC below its initial level" in record.withdrawal(f"{NORTH}-w-1").reason
+    assert f"{short} USDC below its initial level" in record.withdrawal(f"{NORTH}:w-1").reason
     assert (cash(), pending()) == (30_000_000_000, 0)
 
 
@@ -113,7 +115,7 @@ def test_a_lack_of_one_smallest_unit_is_spelled_without_exponent():
     ask(record.shown("EUR", latest.equity - latest.initial + 1), asset="EUR")
     run_due_jobs()
 
-    assert "would be 0.00000001 EUR below" in record.withdrawal(f"{NORTH}-w-1").reason
+    assert "would be 0.00000001 EUR below" in record.withdrawal(f"{NORTH}:w-1").reason
 
 
 @pytest.mark.parametrize("amount", ["14500", "19000", "30000"])
@@ -193,7 +195,7 @@ def test_a_trade_that_arrives_while_the_withdrawal_is_pending_is_seen():
     run_due_jobs()
 
     assert outcome() == ("refused", "margin-short")
-    tested = margin.requirement_in(f"withdrawal-{NORTH}-w-1", NORTH)
+    tested = margin.requirement_in(f"withdrawal-{NORTH}:w-1", NORTH)
     assert tested.initial > before.initial * 1.49
     assert tested.account_version == before.account_version + 2
 
@@ -210,8 +212,13 @@ def test_stale_prices_refuse():
 
 
 def test_a_requirement_that_cannot_be_computed_refuses():
+    """A short option that the latest set does not quote."""
     a_long_account()
-    collateral.deposit(NORTH, key="e", asset="ETH", amount="3", at=timekeeping.now(), cause=CAUSE)
+    trade("t-short", symbol=PUT, quantity="0.1", price="0.01", buyer="SOUTH-1", seller=NORTH)
+    whole = a_price_set("90000", at=after(hours=2))
+    quotes = {symbol: quote for symbol, quote in whole.quotes.items() if symbol != PUT}
+    pricing.seal(replace(whole, quotes=quotes), cause=CAUSE)
+    run_due_jobs()
 
     ask("1")
     run_due_jobs()
