@@ -49,6 +49,10 @@ def officer_scope(user: models.User) -> Scope | None:
     return Scope(credential_id=user.get_username(), sees_everything=True)
 
 
+def has_login(login: str) -> bool:
+    return models.User.objects.filter(username=login).exists()
+
+
 def permissions_of(login: str) -> set[str]:
     held = models.RoleHeld.objects.filter(login=login).values_list("role", flat=True)
     return {permission for role in held for permission in roles.ROLES[role]}

@@ -206,6 +206,7 @@ class HousePolicy(models.Model):
     id = models.SmallIntegerField(primary_key=True, default=1)
     price_max_age_seconds = models.IntegerField()
     penalty_rate = models.CharField(max_length=20)
+    price_band = models.CharField(max_length=20)
     margin_period_seconds = models.IntegerField()
     sequence = models.BigIntegerField()
 

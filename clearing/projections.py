@@ -31,6 +31,7 @@ def policy_set(recorded: Recorded) -> None:
         defaults={
             "price_max_age_seconds": fact.price_max_age_seconds,
             "penalty_rate": fact.penalty_rate,
+            "price_band": fact.price_band,
             "margin_period_seconds": fact.margin_period_seconds,
             "sequence": recorded.sequence,
         },

@@ -5,6 +5,7 @@ imports one above it to be heard by it.
 
     trade, collateral, penalty  ->  re-margin the account
     price set sealed            ->  settle expiries  ->  re-margin everybody
+    parameters activated        ->  re-margin everybody
     withdrawal requested        ->  margin tests it and has it settled or refused
     run completed               ->  decide the calls of whoever is short or was called, a job each
     clock advanced              ->  sweep due calls, start periodic and nightly runs, mind cases
@@ -26,6 +27,7 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.withdrawal-refused.v1": ("margin.remargin_account",),
     "clearing.penalty-charged.v1": ("margin.remargin_account",),
     "clearing.account-reinstated.v1": ("margin.remargin_account",),
+    "margin.parameters-activated.v1": ("margin.adopt_parameters",),
     "margin.run-completed.v1": ("margin.decide_calls",),
     "margin.call-breached.v1": ("liquidation.open_case",),
     "liquidation.case-opened.v1": ("liquidation.walk_case",),

@@ -190,6 +190,7 @@ SPECTACULAR_SETTINGS = {
         "CaseState": "liquidation.api.cases.STATES",
         "InstrumentKind": "clearing.api.reference.KINDS",
         "AccountKind": "accounts.domain.members.KINDS",
+        "MarginStanding": "margin.api.requirements.STANDINGS",
     },
 }
 UNFOLD = {

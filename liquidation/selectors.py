@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,15 +18,8 @@ from liquidation import models
 from liquidation.domain import case as machine
 from liquidation.domain import plan
 from liquidation.domain.case import Case
-from liquidation.domain.events import (
-    CaseFrozen,
-    CaseOpened,
-    CaseReassessed,
-    CaseRestored,
-    PlanMade,
-    PlanVoided,
-    StepExecuted,
-)
+from liquidation.domain.events import CaseOpened, PlanMade, PlanVoided, StepExecuted
+from margin import selectors as margin
 from margin.domain.calls import Coverage
 
 
@@ -109,9 +102,8 @@ def plans(found: Iterable[Recorded]) -> list[PlanRow]:
     """Of a trail, every plan in order: what it trades, what led to it, and what it should lead to."""
     facts = [(it.sequence, it.fact) for it in found]
     ended = {it.plan: it for _, it in facts if isinstance(it, (StepExecuted, PlanVoided))}
-    margined = (CaseFrozen, CaseReassessed, CaseRestored)
-    targets = {it.run_id: it.target for _, it in facts if isinstance(it, margined)}
     made = [(sequence, it) for sequence, it in facts if isinstance(it, PlanMade)]
+    targets = _targets([it for _, it in made])
     terms = record.instruments({step.symbol for _, it in made for step in plan.read(it.steps)})
     return [
         PlanRow(
@@ -130,6 +122,14 @@ def plans(found: Iterable[Recorded]) -> list[PlanRow]:
         )
         for sequence, it in made
     ]
+
+
+def _targets(made: Sequence[PlanMade]) -> dict[str, int]:
+    """run -> target, by the results the plans were made on; all are one account's."""
+    if not made:
+        return {}
+    rows = margin.requirements_in({it.run_id for it in made}, made[0].account_id)
+    return {run_id: margin.levels(row).target for run_id, row in rows.items()}
 
 
 def _step(step: plan.Step, terms: Mapping[str, Instrument]) -> StepRow:

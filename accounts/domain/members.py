@@ -8,6 +8,7 @@ from clearing.domain.errors import Refusal
 from clearing.domain.trade import HOUSE_VENUE
 
 _ID = re.compile(r"[A-Z0-9][A-Z0-9-]{1,19}")
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,39}")
 _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}")
 _MIC = re.compile(r"[A-Z0-9]{4}")
 
@@ -33,6 +34,13 @@ def check_id(text: str, *, field: str) -> str:
     """Capital letters, digits and dashes: ids appear in URLs and in stream names."""
     if not _ID.fullmatch(text):
         raise NameNotValid(field=field, got=text[:40], form="A-Z, 0-9 and -, 2 to 20 characters")
+    return text
+
+
+def check_login(text: str) -> str:
+    """What somebody logs in with is part of a stream's name too."""
+    if not _LOGIN.fullmatch(text):
+        raise NameNotValid(field="login", got=text[:60], form="letters, digits and ._@+-, up to 40")
     return text
 
 

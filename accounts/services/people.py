@@ -6,14 +6,32 @@ import secrets
 from datetime import datetime
 
 from django.contrib.auth.models import Permission
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
 from accounts import models, selectors
 from accounts.domain import credentials, members, roles
-from accounts.domain.events import CredentialIssued, CredentialRevoked, RoleGranted
+from accounts.domain.events import (
+    CredentialIssued,
+    CredentialRevoked,
+    RoleGranted,
+    RoleRevoked,
+)
 from clearing import store
 from clearing.domain import clock
 from clearing.domain.cause import Cause
-from clearing.domain.errors import NotFound
+from clearing.domain.errors import NotFound, Refusal
+
+
+class RoleHeldOtherwise(Refusal):
+    code = "role-held-otherwise"
+    says = "The role is held already, for somebody else."
+    remedy = "Revoke it first."
+
+
+class PasswordTooWeak(Refusal):
+    code = "password-too-weak"
+    says = "This password is too easy to guess."
 
 
 @store.decision
@@ -22,31 +40,84 @@ def grant_role(
 ) -> int | None:
     """Give an existing user a role; None when it is held already.
 
-    Raises NotFound, RoleUnknown, MemberUnknown.
+    Raises NotFound, RoleUnknown, MemberUnknown, RoleHeldOtherwise.
     """
     roles.check(role)
     if member_id:
         selectors.member(member_id)
-    user = models.User.objects.filter(username=login).first()
-    if user is None:
-        raise NotFound(field="login", login=login)
+    user = _user(login)
     stream = store.claim(f"user-{login}")
-    if models.RoleHeld.objects.filter(login=login, role=role).exists():
+    held = models.RoleHeld.objects.filter(login=login, role=role).first()
+    if held is not None:
+        if held.member_id != member_id:
+            raise RoleHeldOtherwise(field="member_id", held_for=held.member_id or "the house")
         return None
     fact = RoleGranted(login=login, role=role, member_id=member_id)
     sequence = store.append(stream, fact, at=at, cause=cause)
-    _apply_roles(user, member_id=member_id)
+    _apply_roles(user)
     return sequence
 
 
-def _apply_roles(user: models.User, *, member_id: str) -> None:
-    """Django's own permission rows follow the roles, so that its admin asks one question."""
+@store.decision
+def take_on(
+    login: str, *, password: str, role: str, member_id: str = "", at: datetime, cause: Cause
+) -> int | None:
+    """A new user with a first role, both or neither; one that exists keeps the password it has.
+
+    Raises NameNotValid, PasswordTooWeak, and as `grant_role`.
+    """
+    if not selectors.has_login(login):
+        members.check_login(login)
+        _check_password(password, login=login)
+        create_user(login, password=password)
+    return grant_role(login, role=role, member_id=member_id, at=at, cause=cause)
+
+
+@store.decision
+def revoke_role(login: str, *, role: str, at: datetime, cause: Cause) -> int | None:
+    """What the role carried is taken back at once; None when it is not held.
+
+    Raises NotFound, RoleUnknown.
+    """
+    roles.check(role)
+    user = _user(login)
+    stream = store.claim(f"user-{login}")
+    held = models.RoleHeld.objects.filter(login=login, role=role).first()
+    if held is None:
+        return None
+    fact = RoleRevoked(login=login, role=role, member_id=held.member_id)
+    sequence = store.append(stream, fact, at=at, cause=cause)
+    _apply_roles(user)
+    return sequence
+
+
+def _user(login: str) -> models.User:
+    user = models.User.objects.filter(username=login).first()
+    if user is None:
+        raise NotFound(field="login", login=login)
+    return user
+
+
+def _check_password(password: str, *, login: str) -> None:
+    try:
+        validate_password(password, user=models.User(username=login))
+    except ValidationError as error:
+        raise PasswordTooWeak(field="password", why=" ".join(error.messages)) from None
+
+
+def _apply_roles(user: models.User) -> None:
+    """Django's own permission rows follow the roles, so that its admin asks one question.
+
+    A user acts for the member of the role granted last among those that name one.
+    """
     wanted = {
         permission.partition(".")[2] for permission in selectors.permissions_of(user.username)
     }
+    held = models.RoleHeld.objects.filter(login=user.username).exclude(member_id="")
+    latest = held.order_by("-id").first()
     user.user_permissions.set(Permission.objects.filter(codename__in=wanted))
     user.is_staff = bool(wanted)
-    user.member_id = member_id
+    user.member_id = latest.member_id if latest else ""
     user.save()
 
 

@@ -43,16 +43,16 @@ def open_account(
 
 
 @store.decision
-def open_house(*, at: datetime, cause: Cause) -> None:
+def open_house(*, at: datetime, cause: Cause) -> int | None:
     """The clearinghouse as a member, with the accounts that stand on the other side of entries.
 
-    Doing it again changes nothing.
+    None when it was opened before.
     """
     stream = store.claim(f"member-{HOUSE_MEMBER}")
     if stream.version:
-        return
+        return None
     fact = MemberAdmitted(member_id=HOUSE_MEMBER, name="The clearinghouse", lei="")
-    store.append(stream, fact, at=at, cause=cause)
+    sequence = store.append(stream, fact, at=at, cause=cause)
     for account_id in sorted(entries.HOUSE_ACCOUNTS):
         record.open_account(
             account_id,
@@ -62,6 +62,7 @@ def open_house(*, at: datetime, cause: Cause) -> None:
             at=at,
             cause=cause,
         )
+    return sequence
 
 
 def suspend(account_id: str, *, reason: str, at: datetime, cause: Cause) -> int | None:

@@ -27,6 +27,7 @@ class PolicySet:
 
     price_max_age_seconds: int
     penalty_rate: str  # of traded notional, when the house closes positions
+    price_band: str  # share a trade's price may be away from the sealed mark; 0 for any
     margin_period_seconds: int  # how often all accounts are margined without other cause
 
 

@@ -10,4 +10,5 @@ from decimal import Decimal
 class Policy:
     price_max_age_seconds: int = 3_600
     penalty_rate: Decimal = Decimal("0.005")
+    price_band: Decimal = Decimal(0)
     margin_period_seconds: int = 3_600

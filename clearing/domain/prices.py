@@ -27,6 +27,12 @@ class PriceMissing(Refusal):
     remedy = "Seal a set that quotes it."
 
 
+class PriceOutsideBand(Refusal):
+    code = "price-outside-band"
+    says = "The price is too far from the sealed mark."
+    remedy = "Check the report; a price this far away needs a mark that is nearer."
+
+
 class PriceStale(Refusal):
     code = "price-stale"
     says = "The latest sealed prices are too old to decide on."
@@ -145,6 +151,22 @@ def check_quote(prices: PriceSet, it: Instrument, quote: Quote) -> None:
 def _above_zero(text: str, *, field: str, symbol: str) -> None:
     if amounts.decimal(text, field=field) <= 0:
         raise PriceRefused(field=field, symbol=symbol, got=text, reason="not above zero")
+
+
+def check_band(prices: PriceSet, it: Instrument, *, price: Decimal, band: Decimal) -> None:
+    """A trade's price is within the band of the sealed mark. Raises PriceOutsideBand.
+
+    For an option the band is a share of the underlying's value, since its own mark may be next to
+    nothing; for everything else a share of the mark. What the set does not quote has no band.
+    """
+    if it.symbol not in prices.quotes:
+        return
+    mark = Decimal(prices.quotes[it.symbol].mark)
+    whole = mark
+    if it.kind is Kind.OPTION:
+        whole = Decimal(1) if it.priced_in_coin else prices.index(it.underlying)
+    if abs(price - mark) > band * whole:
+        raise PriceOutsideBand(field="price", got=price, mark=mark, band=band)
 
 
 def check_fresh(*, sealed_at: datetime, at: datetime, max_age_seconds: int) -> None:

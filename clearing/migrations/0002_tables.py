@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
                 ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ('price_max_age_seconds', models.IntegerField()),
                 ('penalty_rate', models.CharField(max_length=20)),
+                ('price_band', models.CharField(max_length=20)),
                 ('margin_period_seconds', models.IntegerField()),
                 ('sequence', models.BigIntegerField()),
             ],

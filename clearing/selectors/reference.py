@@ -112,5 +112,6 @@ def policy() -> Policy:
     return Policy(
         price_max_age_seconds=row.price_max_age_seconds,
         penalty_rate=Decimal(row.penalty_rate),
+        price_band=Decimal(row.price_band),
         margin_period_seconds=row.margin_period_seconds,
     )

@@ -171,7 +171,10 @@ def set_policy(policy: Policy, *, at: datetime, cause: Cause) -> int | None:
             raise instrument.TermsNotValid(field=field, got=getattr(policy, field))
     if not Decimal(0) <= policy.penalty_rate < Decimal("0.1"):
         raise instrument.TermsNotValid(field="penalty_rate", got=policy.penalty_rate)
+    if not Decimal(0) <= policy.price_band <= 1:
+        raise instrument.TermsNotValid(field="price_band", got=policy.price_band)
     if stream.version and selectors.policy() == policy:
         return None
-    fields = asdict(policy) | {"penalty_rate": str(policy.penalty_rate)}
+    shares = {name: str(getattr(policy, name)) for name in ("penalty_rate", "price_band")}
+    fields = asdict(policy) | shares
     return store.append(stream, PolicySet(**fields), at=at, cause=cause)

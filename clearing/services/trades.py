@@ -9,11 +9,11 @@ from dataclasses import asdict
 from datetime import datetime
 
 from clearing import selectors, store
-from clearing.domain import account, instrument
+from clearing.domain import account, instrument, prices
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
 from clearing.domain.instrument import Instrument, InstrumentUnknown
-from clearing.domain.trade import BatchOutOfRange, Leg, Trade, legs_of
+from clearing.domain.trade import HOUSE_VENUE, BatchOutOfRange, Leg, Trade, legs_of
 
 MOST_IN_A_BATCH = 1_000
 
@@ -41,6 +41,7 @@ def novate_all(trades: Sequence[Trade], *, at: datetime, cause: Cause) -> list[i
     for place, trade in enumerate(trades):
         with _naming(place):
             legs[trade.venue, trade.trade_id] = legs_of(trade, _listed(terms, trade.symbol))
+    _check_bands(trades, legs, terms, at=at)
     accounts = sorted({leg.account_id for pair in legs.values() for leg in pair})
     streams = {account_id: store.claim(f"account-{account_id}") for account_id in accounts}
     sequences = []
@@ -59,6 +60,29 @@ def _naming(place: int) -> Iterator[None]:
     except Refusal as refusal:
         refusal.place = place
         raise
+
+
+def _check_bands(
+    trades: Sequence[Trade],
+    legs: Mapping[tuple[str, str], tuple[Leg, Leg]],
+    terms: Mapping[str, Instrument],
+    *,
+    at: datetime,
+) -> None:
+    """Against the latest set while it is fresh; what the house itself reports is at the mark."""
+    policy, latest = selectors.policy(), selectors.price_sets().first()
+    if not policy.price_band or latest is None:
+        return
+    if (at - latest.at).total_seconds() > policy.price_max_age_seconds:
+        return
+    sealed = selectors.prices_at(latest.sequence).prices
+    for place, trade in enumerate(trades):
+        if trade.venue == HOUSE_VENUE:
+            continue
+        it, leg = terms[trade.symbol], legs[trade.venue, trade.trade_id][0]
+        with _naming(place):
+            price = instrument.price_of(it, leg.price_ticks)
+            prices.check_band(sealed, it, price=price, band=policy.price_band)
 
 
 def _novate_one(

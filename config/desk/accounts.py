@@ -9,16 +9,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from clearing import selectors as record
-from clearing.domain import entries, instrument
-from clearing.domain.instrument import Instrument
-from clearing.domain.prices import PriceMissing
-from clearing.selectors import SealedPrices
+from clearing.domain import entries
+from clearing.selectors import PositionRow, SealedPrices
 from config.desk import pages, pictures
 from config.desk.pictures import Bar, Point
 from config.desk.wording import Words
 from liquidation import selectors as liquidation
 from margin import selectors as margin
-from margin.domain.calls import CALL_PERCENT, SEVERE_PERCENT
 
 RUNS, FACTS = 60, 15  # in the history, and under latest events
 PARTS = (
@@ -33,14 +30,14 @@ PARTS = (
 @pages.page
 def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
     row, digits = record.account_row(account_id), record.scales()
-    held, sealed = record.holdings(account_id), _prices()
-    terms = record.instruments(_symbols(held))
-    words = Words(digits, known=dict(terms))
+    held, sealed = record.holdings(account_id), record.prices_as_of()
+    positions = record.positions(held, sealed)
+    words = Words(digits, known={it.terms.symbol: it.terms for it in positions})
     streams = [f"{kind}-{account_id}" for kind in ("account", "call", "case")]
     latest = margin.latest_requirement(account_id)
     context = {
         "account": row,
-        "positions": _positions(held, terms, sealed, digits),
+        "positions": [_position(it, digits) for it in positions],
         "balances": _balances(held, sealed, digits),
         "withdrawals": [
             {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
@@ -59,48 +56,23 @@ def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
     return pages.shown(request, "desk/account.html", title=f"Account {account_id}", context=context)
 
 
-def _prices() -> SealedPrices | None:
-    try:
-        return record.latest_prices()
-    except PriceMissing:
-        return None
+def _position(row: PositionRow, digits: dict[str, int]) -> dict[str, Any]:
+    it = row.terms
 
+    def money(minor: int) -> str:
+        return record.shown(it.settlement, minor, digits)
 
-def _symbols(held: Mapping[str, int]) -> list[str]:
-    prefix = entries.lots("")
-    return sorted(asset.removeprefix(prefix) for asset in held if asset.startswith(prefix))
-
-
-def _positions(
-    held: Mapping[str, int],
-    terms: Mapping[str, Instrument],
-    sealed: SealedPrices | None,
-    digits: dict[str, int],
-) -> list[dict[str, Any]]:
-    """`value` is what the lots are worth at the mark less what they are carried at."""
-    found = []
-    for symbol, it in terms.items():
-        lots, cost = held.get(entries.lots(symbol), 0), held.get(entries.cost(symbol), 0)
-        quote = sealed.prices.quotes.get(symbol) if sealed else None
-        value = None
-        if quote is not None and Decimal(quote.mark) > 0:
-            value = lots * instrument.lot_value(it, Decimal(quote.mark)) - cost
-        elif quote is not None:
-            value = -cost
-        found.append(
-            {
-                "symbol": symbol,
-                "kind": f"{it.payoff} {it.kind}",
-                "lots": lots,
-                "quantity": format(lots * it.lot_size, "f"),
-                "mark": quote.mark if quote else None,
-                "settlement": it.settlement,
-                "cost": record.shown(it.settlement, cost, digits) if it.carried_at_cost else None,
-                "value": None if value is None else record.shown(it.settlement, value, digits),
-                "losing": value is not None and value < 0,
-            }
-        )
-    return found
+    return {
+        "symbol": it.symbol,
+        "kind": f"{it.payoff} {it.kind}",
+        "lots": row.lots,
+        "quantity": format(row.lots * it.lot_size, "f"),
+        "mark": row.mark,
+        "settlement": it.settlement,
+        "cost": money(row.cost) if it.carried_at_cost else None,
+        "value": None if row.value is None else money(row.value),
+        "losing": row.value is not None and row.value < 0,
+    }
 
 
 def _balances(
@@ -122,7 +94,6 @@ def _balances(
 
 def _requirement(row: Any, digits: dict[str, int]) -> dict[str, Any]:
     levels = margin.levels(row)
-    lines = {"call_percent": CALL_PERCENT, "severe_percent": SEVERE_PERCENT}
 
     def shown(minor: int) -> str:
         return record.shown(row.asset, minor, digits)
@@ -135,10 +106,10 @@ def _requirement(row: Any, digits: dict[str, int]) -> dict[str, Any]:
         "initial": shown(row.initial),
         "target": shown(levels.target),
         "missing": shown(levels.missing) if levels.missing > 0 else None,
-        "free": shown(max(0, row.equity - row.initial)),
-        "percent": f"{row.equity / row.maintenance * 100:.1f}" if row.maintenance > 0 else None,
-        "standing": pictures.standing(row.equity, row.maintenance, **lines),
-        "bar": pictures.coverage(equity=row.equity, maintenance=row.maintenance, **lines),
+        "free": shown(levels.free),
+        "coverage": levels.coverage,
+        "standing": levels.standing,
+        "bar": pictures.coverage(levels),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 from django.http import HttpRequest
@@ -16,14 +17,15 @@ from config.desk.pages import Moment
 from liquidation import selectors as liquidation
 from liquidation.domain.states import WAITING_FOR_PEOPLE
 from margin import selectors as margin
-from margin.domain.calls import CALL_PERCENT, SEVERE_PERCENT
+from margin.domain.calls import Levels, Standing
 
 MOST = 50  # rows of a table; how many there are in all is said beside it
-DEPTHS = (
-    ("severe", "too deep to wait"),
-    ("below", "below maintenance"),
-    ("short", "below the call level"),
-)
+DEPTHS = {
+    Standing.DEBT: "in debt",
+    Standing.SEVERE: "too deep to wait",
+    Standing.BELOW_MAINTENANCE: "below maintenance",
+    Standing.BELOW_CALL: "below the call level",
+}
 
 
 def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +40,10 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     house = {
         "moment": moment,
         "short": short[:MOST],
-        "standings": standings,
-        "depths": ", ".join(f"{standings[it]} {said}" for it, said in DEPTHS if standings[it]),
+        "deep": any(standings[it] for it in DEPTHS if it is not Standing.BELOW_CALL),
+        "depths": ", ".join(
+            f"{standings[it]} {said}" for it, said in DEPTHS.items() if standings[it]
+        ),
         "unpriced": unpriced[:MOST],
         "calls": calls[:MOST],
         "late": sum(row["left"] is not None and row["left"] <= timedelta(0) for row in calls),
@@ -65,26 +69,33 @@ def _accounts(digits: dict[str, int]) -> tuple[list[dict[str, Any]], list[dict[s
         if row.reason:
             unpriced.append({"account": row.account, "page": _page(row.account), "why": row.reason})
             continue
-        lines = {"call_percent": CALL_PERCENT, "severe_percent": SEVERE_PERCENT}
-        standing = pictures.standing(row.equity, row.maintenance, **lines)
-        if standing != "fine":
-            short.append((row.equity / row.maintenance, row.account, row, standing))
+        levels = margin.levels(row)
+        if levels.below_call:
+            short.append((_depth(levels), row.account, levels))
     short.sort(key=lambda found: found[:2])
     worst = [
         {
-            "account": row.account,
-            "page": _page(row.account),
-            "standing": standing,
-            "asset": row.asset,
-            "equity": record.shown(row.asset, row.equity, digits),
-            "maintenance": record.shown(row.asset, row.maintenance, digits),
-            "missing": record.shown(row.asset, margin.levels(row).missing, digits),
-            "percent": f"{ratio * 100:.1f}",
-            "bar": pictures.coverage(equity=row.equity, maintenance=row.maintenance, **lines),
+            "account": account,
+            "page": _page(account),
+            "standing": levels.standing,
+            "said": DEPTHS[levels.standing],
+            "asset": levels.asset,
+            "equity": record.shown(levels.asset, levels.equity, digits),
+            "maintenance": record.shown(levels.asset, levels.maintenance, digits),
+            "missing": record.shown(levels.asset, levels.missing, digits),
+            "coverage": levels.coverage,
+            "bar": pictures.coverage(levels),
         }
-        for ratio, _, row, standing in short[:MOST]
+        for _, account, levels in short[:MOST]
     ]
-    return worst + [{"standing": found[3]} for found in short[MOST:]], unpriced
+    return worst + [{"standing": levels.standing} for _, _, levels in short[MOST:]], unpriced
+
+
+def _depth(levels: Levels) -> tuple[int, Fraction]:
+    """Debts first, the largest before others; then by the share of maintenance that is covered."""
+    if levels.equity < 0:
+        return 0, Fraction(levels.equity)
+    return 1, Fraction(levels.equity, levels.maintenance)  # below the call level it is above zero
 
 
 def _calls(moment: Moment, digits: dict[str, int]) -> list[dict[str, Any]]:

@@ -60,15 +60,15 @@ class Moment:
 
 def moment() -> Moment:
     ticking = record.business_clock()
-    runs = margin.runs().exclude(kind="account")
-    newest = runs.first()
+    newest = margin.last_run_of_all()
+    completed = newest is None or newest.completed
     return Moment(
         read_at=datetime.now(UTC),
         business=ticking.now if ticking else None,
         mode=ticking.mode if ticking else "not started",
         prices=record.price_sets().first(),
-        run=newest if newest is None or newest.completed else runs.filter(completed=True).first(),
-        under_way=newest if newest is not None and not newest.completed else None,
+        run=newest if completed else margin.last_completed_run_of_all(),
+        under_way=None if completed else newest,
         price_limit=timedelta(seconds=record.policy().price_max_age_seconds),
     )
 

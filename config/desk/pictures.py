@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from xml.sax.saxutils import escape
+
+from margin.domain.calls import CALL_PERCENT, SEVERE_PERCENT, Coverage, Standing
 
 ROW = 18  # pixels for one bar
 LEFT, RIGHT = 40.0, 80.0  # where bars live, in percent; names to the left, amounts to the right
 HEIGHT, TOP = 190, 10  # of the line picture
+FULL = 150  # percent of maintenance at which a bar ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,31 +106,23 @@ def levels(points: Sequence[Point], *, key: str, unit: str) -> str:
     return _picture(drawn + words, key=key, title=title, says=says, height=HEIGHT + 14)
 
 
-def coverage(*, equity: int, maintenance: int, call_percent: int, severe_percent: int) -> str:
+def coverage(found: Coverage) -> str:
     """Equity as a share of maintenance, to 150 %, with the three lines that mean something."""
-    ratio = equity / maintenance * 100 if maintenance > 0 else 150.0
-    kind = standing(equity, maintenance, call_percent=call_percent, severe_percent=severe_percent)
-    filled = min(max(ratio, 0.0), 150.0) / 1.5
+    share, standing = found.coverage, found.standing
+    full = Decimal(0) if standing is Standing.DEBT else Decimal(FULL)
+    filled = min(max(full if share is None else share, Decimal(0)), Decimal(FULL)) / FULL * 100
+    says = "Nothing must be covered" if share is None else f"Equity is {share} % of maintenance"
+    lines = (SEVERE_PERCENT, 100, CALL_PERCENT)
     marks = "".join(
-        f'<line class="mark" x1="{at / 1.5:.2f}%" x2="{at / 1.5:.2f}%" y1="0" y2="12"/>'
-        for at in (severe_percent, 100, call_percent)
+        f'<line class="mark" x1="{at / FULL:.2%}" x2="{at / FULL:.2%}" y1="0" y2="12"/>'
+        for at in lines
     )
     return (
-        f'<svg class="desk-picture coverage {kind}" role="img" width="100%" height="12">'
-        f"<title>Equity is {ratio:.1f} % of maintenance; lines at {severe_percent}, 100 and"
-        f" {call_percent} %</title>"
+        f'<svg class="desk-picture coverage {standing}" role="img" width="100%" height="12">'
+        f"<title>{says}; lines at {lines[0]}, {lines[1]} and {lines[2]} %</title>"
         '<rect class="track" width="100%" height="12" rx="2"/>'
         f'<rect class="fill" width="{filled:.2f}%" height="12" rx="2"/>{marks}</svg>'
     )
-
-
-def standing(equity: int, maintenance: int, *, call_percent: int, severe_percent: int) -> str:
-    """severe | below | short | fine, by the lines at which something happens."""
-    if maintenance <= 0 or equity * 100 >= maintenance * call_percent:
-        return "fine"
-    if equity <= 0 or equity * 100 < maintenance * severe_percent:
-        return "severe"
-    return "below" if equity < maintenance else "short"
 
 
 def short(value: float) -> str:

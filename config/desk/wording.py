@@ -119,7 +119,8 @@ def _sealed(it: book.PriceSetSealed, _: Words) -> str:
 def _policy(it: book.PolicySet, _: Words) -> str:
     return (
         f"House policy: prices may be {it.price_max_age_seconds:,} s old, penalty rate"
-        f" {it.penalty_rate}, everybody is margined at least every {it.margin_period_seconds:,} s"
+        f" {it.penalty_rate}, price band {it.price_band} (0 for none), everybody is margined at"
+        f" least every {it.margin_period_seconds:,} s"
     )
 
 

@@ -8,12 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clearing.domain.cause import Cause
-from clearing.domain.errors import Refusal
-
-
-def said(refusal: Refusal) -> str:
-    """Code and field as at every other door, then the sentence."""
-    return f"{refusal.code} {refusal.field or '-'}: {refusal.sentence}"
 
 
 def moment(at: datetime) -> str:

@@ -1,63 +1,33 @@
-"""The opening: assets, rules, members, accounts, collateral, and everybody's first trades."""
+"""How a story starts: a house, collateral, and everybody's first trades."""
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
-from accounts.domain.members import MemberAlreadyAdmitted
-from accounts.services import register
 from clearing.domain import instrument
-from clearing.domain.account import AccountAlreadyOpen
 from clearing.domain.cause import Cause
-from clearing.domain.policy import Policy
 from clearing.domain.trade import Trade
 from clearing.services import collateral, reference, timekeeping, trades
+from config import opening
 from config.story.cast import Cast, Player, fitted
 from config.story.feed import Snapshot
-from margin.services import parameters
-
-METHODS = Path(__file__).resolve().parents[2] / "margin" / "methods"
 
 
 def set_up(cast: Cast, *, at: datetime, cause: Cause) -> None:
-    """Everything that does not depend on the market. Doing it again changes nothing."""
-    document = cast.document
-    timekeeping.reach(at, cause=cause)
-    for row in document["assets"]:
-        reference.admit_asset(
-            row["asset"], scale=row["scale"], title=row["title"], at=at, cause=cause
-        )
-    policy = document["policy"] | {"penalty_rate": Decimal(document["policy"]["penalty_rate"])}
-    reference.set_policy(Policy(**policy), at=at, cause=cause)
-    method = json.loads((METHODS / document["parameters"]).read_text())
-    parameters.activate(method, reporting=document["reporting"], at=at, cause=cause)
-    register.open_house(at=at, cause=cause)
-    for member in document["members"]:
-        with suppress(MemberAlreadyAdmitted):
-            register.admit_member(member["member_id"], name=member["name"], at=at, cause=cause)
+    """The house, and the collateral its members start with. Doing it again changes nothing."""
+
+    def now() -> datetime:
+        timekeeping.reach(at, cause=cause)
+        return at
+
+    opening.admit(opening.opening_of(cast.document), now=now, cause=cause)
     for player in cast.players:
-        _fund(player, at=at, cause=cause)
-
-
-def _fund(player: Player, *, at: datetime, cause: Cause) -> None:
-    with suppress(AccountAlreadyOpen):
-        register.open_account(
-            player.account_id,
-            member_id=player.member_id,
-            kind=player.kind,
-            title=player.title,
-            at=at,
-            cause=cause,
-        )
-    for asset, amount in player.deposits.items():
-        key = f"start-{player.account_id}-{asset}"
-        collateral.deposit(
-            player.account_id, key=key, asset=asset, amount=amount, at=at, cause=cause
-        )
+        for asset, amount in player.deposits.items():
+            key = f"start-{player.account_id}-{asset}"
+            collateral.deposit(
+                player.account_id, key=key, asset=asset, amount=amount, at=at, cause=cause
+            )
 
 
 def open_books(cast: Cast, first: Snapshot, *, cause: Cause) -> int:

@@ -201,7 +201,7 @@ class Calls:
     amount: int = 0
     due_at: datetime | None = None
     seen: tuple[int, int] = (-1, -1)
-    seen_in: str = ""  # which run that was
+    covered_by: str = ""  # which run
     version_when_called: int = -1
 
     @property
@@ -209,14 +209,11 @@ class Calls:
         return self.state in OPEN
 
     def decided_on(self, levels: Levels) -> bool:
-        """Whether the run that ended the call said all that this one can say.
-
-        After a covered call another run on the same prices and the same account finds it short only
-        under other parameters; a breached one was worked on by people and waits for news.
-        """
+        """Whether the run that ended the call said all this one can say. After a covered call another
+        run on the same prices and account is short only under other parameters, and that is news."""
         if levels.order != self.seen:
             return False
-        return self.state is not State.COVERED or levels.run_id == self.seen_in
+        return self.state is not State.COVERED or levels.run_id == self.covered_by
 
 
 def replay(facts: Iterable[CallFact]) -> Calls:
@@ -233,7 +230,6 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
                 amount=fact.amount,
                 due_at=clock.parsed(fact.due_at),
                 seen=(fact.price_sequence, fact.account_version),
-                seen_in=fact.run_id,
                 version_when_called=fact.account_version,
             )
         case CallAcknowledged():
@@ -245,14 +241,13 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
                 amount=fact.amount,
                 due_at=clock.parsed(fact.due_at),
                 seen=(fact.price_sequence, fact.account_version),
-                seen_in=fact.run_id,
             )
         case CallCovered():
             return replace(
                 calls,
                 state=move(calls.state, Trigger.ENOUGH),
                 seen=(fact.price_sequence, fact.account_version),
-                seen_in=fact.run_id,
+                covered_by=fact.run_id,
             )
         case CallOverdue():
             return replace(calls, state=move(calls.state, Trigger.LATE))
@@ -261,7 +256,6 @@ def evolve(calls: Calls, fact: CallFact) -> Calls:
                 calls,
                 state=move(calls.state, Trigger.FAIL),
                 seen=(fact.price_sequence, fact.account_version),
-                seen_in=fact.run_id,
             )
         case CallConcluded():
             return replace(calls, state=move(calls.state, Trigger.CONCLUDE))

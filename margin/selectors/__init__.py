@@ -20,6 +20,7 @@ from margin.selectors.results import (
     levels,
     requirement_in,
     requirements,
+    requirements_in,
     run,
     runs,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "open_calls",
     "requirement_in",
     "requirements",
+    "requirements_in",
     "resolved",
     "rules",
     "rules_named",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -32,6 +33,12 @@ def requirement_in(run_id: str, account_id: str) -> models.Requirement:
     if row is None:
         raise NotFound(field="run", run=run_id, account=account_id)
     return row
+
+
+def requirements_in(run_ids: Iterable[str], account_id: str) -> dict[str, models.Requirement]:
+    """run -> the account's row in it, of those runs that have one."""
+    rows = models.Requirement.objects.filter(run_id__in=list(run_ids), account=account_id)
+    return {row.run_id: row for row in rows.defer("detail")}
 
 
 def requirements(account_id: str) -> QuerySet[models.Requirement]:

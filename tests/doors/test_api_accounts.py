@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from clearing.services import accounts, pricing, timekeeping
@@ -10,6 +12,7 @@ from tests.builders import (
     CALL,
     CAUSE,
     INVERSE,
+    PUT,
     START,
     a_house,
     a_price_set,
@@ -373,7 +376,11 @@ def test_no_requirement_is_not_a_requirement_of_zero():
     never = caller.get("/accounts/NORTH-1/requirement")
     pricing.seal(a_price_set(), cause=CAUSE)
     run_due_jobs()
-    custodian().post("/accounts/NORTH-1/deposits", {"asset": "ETH", "amount": "1"})
+    sold = a_report(symbol=PUT, quantity="0.1", price="0.01", buyer="SOUTH-1", seller="NORTH-1")
+    venue().post("/trades", sold)
+    whole = a_price_set(at=after(hours=2))
+    quotes = {symbol: quote for symbol, quote in whole.quotes.items() if symbol != PUT}
+    pricing.seal(replace(whole, quotes=quotes), cause=CAUSE)
     run_due_jobs()
 
     unpriced = caller.get("/accounts/NORTH-1/requirement").json()

@@ -85,7 +85,7 @@ def test_a_problem_says_what_where_and_of_which_request():
         "detail": "The price is not a whole number of ticks. (got 90000.3, tick 0.5)"
         " Use a multiple of the tick.",
         "code": "price-off-tick",
-        "instance": "ticket-0001",
+        "instance": "req:ticket-0001",
         "facts": {"got": "90000.3", "tick": "0.5"},
         "errors": [
             {

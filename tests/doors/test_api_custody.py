@@ -137,11 +137,11 @@ def test_the_custodian_reads_nothing_back_of_what_it_confirmed():
 
     for path in ("", "/balances", "/positions", "/withdrawals", "/calls", "/requirement"):
         assert problem(caller.get(f"/accounts/NORTH-1{path}"))[0] == 404, path
-    assert problem(caller.get("/audit/wire-0001"))[0] == 404
+    assert problem(caller.get("/audit/req:wire-0001"))[0] == 404
     assert caller.get("/accounts").json()["items"] == []
     assert caller.get("/events").json()["items"] == []
-    assert north().get("/audit/wire-0001").json()["items"][0]["fact"]["amount"] == "250.500000"
-    assert problem(south().get("/audit/wire-0001"))[0] == 404
+    assert north().get("/audit/req:wire-0001").json()["items"][0]["fact"]["amount"] == "250.500000"
+    assert problem(south().get("/audit/req:wire-0001"))[0] == 404
 
 
 def test_a_key_taken_back_confirms_nothing_more():

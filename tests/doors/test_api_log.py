@@ -129,15 +129,15 @@ def test_the_trail_of_a_trade_shows_each_side_its_own():
     answer = venue().post("/trades", a_report(), headers={"X-Correlation-Id": "ticket-0001"})
     run_due_jobs()
 
-    bought = north().get("/audit/ticket-0001").json()["items"]
-    sold = south().get("/audit/ticket-0001").json()["items"]
+    bought = north().get("/audit/req:ticket-0001").json()["items"]
+    sold = south().get("/audit/req:ticket-0001").json()["items"]
 
     assert answer.status_code == 201
     (leg,) = [it["fact"] for it in bought if it["name"] == "clearing.trade-novated.v1"]
     assert (leg["account_id"], leg["quantity"], leg["price"]) == ("NORTH-1", "1.000", "90000.0")
     assert (leg["cost"], leg["settlement"]) == ("90000.000000", "USDC")
     assert {it["fact"]["account_id"] for it in sold} == {"SOUTH-1"}
-    whole = officer().get("/audit/ticket-0001").json()["items"]
+    whole = officer().get("/audit/req:ticket-0001").json()["items"]
     assert {it["sequence"] for it in bought + sold} < {it["sequence"] for it in whole}
 
 
@@ -146,7 +146,7 @@ def test_a_trail_without_anything_of_the_callers_is_not_there():
     a_house()
     venue().post("/trades", a_report(), headers={"X-Correlation-Id": "ticket-0001"})
 
-    foreign = venue().get("/audit/ticket-0001")
+    foreign = venue().get("/audit/req:ticket-0001")
     none = venue().get("/audit/ticket-0002")
 
     assert problem(foreign) == problem(none) == (404, "not-found", ["correlation_id"])

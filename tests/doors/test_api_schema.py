@@ -114,7 +114,7 @@ def test_answers_are_as_described():
         "account_id": "NORTH-1",
         "call_id": "NORTH-1-call-1",
         "case_id": "NORTH-1-case-1",
-        "withdrawal_id": "NORTH-1-out-1",
+        "withdrawal_id": "NORTH-1:out-1",
         "correlation_id": "NORTH-1-call-1",
         "symbol": CALL,
         "code": "not-found",

@@ -33,6 +33,9 @@ def test_a_trade_is_taken_and_margined():
             "quantity": "1.000",
             "cost": "90000.000000",
             "settlement": "USDC",
+            "lots": "1000",
+            "mark": "90000",
+            "value": "0.000000",
         }
     ]
 
@@ -61,7 +64,7 @@ def test_facts_name_the_credential_and_the_request():
 
     cause = selectors.recorded(answer.json()["sequence"]).cause
     assert cause.actor.startswith("credential:")
-    assert cause.correlation_id == "desk-7-ticket-12" == answer.headers["X-Correlation-Id"]
+    assert cause.correlation_id == "req:desk-7-ticket-12" == answer.headers["X-Correlation-Id"]
 
 
 def test_a_batch_is_taken_whole_and_twice_is_once():

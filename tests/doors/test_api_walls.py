@@ -40,8 +40,8 @@ NORTHS = {
     "account_id": "NORTH-1",
     "call_id": "NORTH-1-call-1",
     "case_id": "NORTH-1-case-1",
-    "withdrawal_id": "NORTH-1-out-1",
-    "correlation_id": "ticket-0001",
+    "withdrawal_id": "NORTH-1:out-1",
+    "correlation_id": "req:ticket-0001",
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
 EVERYBODYS = {"symbol": CALL, "code": "not-found"}

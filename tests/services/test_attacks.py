@@ -15,6 +15,7 @@ from accounts.services import register
 from clearing import selectors as record
 from clearing.domain import clock
 from clearing.domain.policy import Policy
+from clearing.domain.prices import PriceOutsideBand
 from clearing.services import accounts as standing
 from clearing.services import collateral, pricing, reference, timekeeping, trades
 from liquidation import selectors as liquidation
@@ -362,3 +363,29 @@ def test_a_caller_cannot_write_itself_into_the_trail_of_a_call():
         NORTH,
         RING,
     }
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "outcome"),
+    [
+        (PERPETUAL, "99000", "taken"),
+        (PERPETUAL, "99000.5", "price-outside-band"),
+        (PERPETUAL, "1000", "price-outside-band"),
+        (PUT, "0.1101", "taken"),
+        (PUT, "0.1102", "price-outside-band"),
+        (PUT, "0", "taken"),
+    ],
+)
+def test_a_price_far_from_the_mark_is_refused_where_the_policy_has_a_band(symbol, price, outcome):
+    a_quiet_house()
+    policy = replace(record.policy(), price_band=Decimal("0.1"))
+    reference.set_policy(policy, at=timekeeping.now(), cause=CAUSE)
+
+    if outcome == "taken":
+        trade("t-1", symbol=symbol, price=price)
+        assert record.account(NORTH).lots(symbol)
+        return
+    with pytest.raises(PriceOutsideBand) as refused:
+        trade("t-1", symbol=symbol, price=price)
+    assert (refused.value.code, refused.value.field) == (outcome, "price")
+    assert record.account(NORTH).lots(symbol) == 0

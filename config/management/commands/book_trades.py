@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from clearing import console
 from clearing.domain.errors import Refusal
 from config.feeds import booking, report, sealing, tapes
 from config.feeds.booking import Accounts
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             if tape.trades:
                 self._book(tape, accounts, counts)
         except Refusal as refusal:
-            raise CommandError(report.said(refusal)) from None
+            raise CommandError(console.said(refusal)) from None
         self.stdout.write(
             f"{counts['booked']} booked, {counts['known']} booked before,"
             f" {counts['refused']} rows refused, {tape.passed_over} rows that are no trade,"

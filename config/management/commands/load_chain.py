@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from clearing import selectors
+from clearing import console, selectors
 from clearing.domain.cause import Cause
 from clearing.domain.clock import ClockIsLive
 from clearing.domain.errors import Refusal
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             chain = self._chain(options)
             self._load(chain, options)
         except Refusal as refusal:
-            raise CommandError(report.said(refusal)) from None
+            raise CommandError(console.said(refusal)) from None
         self._conclude(seconds=time.monotonic() - started, options=options)
 
     def _chain(self, options: dict[str, Any]) -> Chain:
@@ -101,7 +101,7 @@ class Command(BaseCommand):
                 raise
             except Refusal as refusal:
                 self._counts["refused sets"] += 1
-                self.stderr.write(f"{place} not sealed: {report.said(refusal)}")
+                self.stderr.write(f"{place} not sealed: {console.said(refusal)}")
                 continue
             if options["wait"] and not self._settled(within=options["wait"]):
                 raise CommandError(
