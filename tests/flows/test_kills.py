@@ -93,6 +93,32 @@ def _folder(name: str) -> Path:
     return VAR / "kills" / name
 
 
+def test_a_story_that_ended_leaves_nothing_running(undisturbed: Told):
+    ours = str(_folder("undisturbed")).encode()
+
+    left = [
+        process.name
+        for process in Path("/proc").iterdir()
+        if process.name.isdecimal() and ours in _said_by(process)
+    ]
+
+    assert left == []
+
+
+def test_told_again_it_is_the_same_story(undisturbed: Told):
+    again = tell(_folder("undisturbed"))
+
+    assert (again.book, again.tries) == (undisturbed.book, 1)
+
+
+def _said_by(process: Path) -> bytes:
+    """Its command line and environment; nothing for one that has ended meanwhile."""
+    try:
+        return (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
 @pytest.mark.parametrize("point", ["append", "poke", "finish"])
 @pytest.mark.parametrize("victim", ["worker", "broker", "postgres"])
 def test_a_killed_story_ends_in_the_same_book(victim: str, point: str, undisturbed: Told):
