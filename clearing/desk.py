@@ -243,6 +243,3 @@ def case_link(case_id: str) -> SafeString:
 
 def trail_link(correlation_id: str) -> SafeString:
     return linked(correlation_id, reverse("desk-trail", args=[correlation_id]))
-
-
-# --- what pages ask of the log: newest first, and never all of it -----------------------------

@@ -16,6 +16,7 @@ import psycopg
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from clearing import selectors as record
 from config import embedded
 from config.embedded import binaries, identity, places
 
@@ -193,6 +194,18 @@ def migrations() -> Finding:
     if pending:
         return Finding("migrations", "missing", f"{len(pending)} pending; manage.py migrate")
     return Finding("migrations", "ok", "all applied")
+
+
+def dead_jobs() -> Finding:
+    """Work that was given up: somebody must look, and revive it in the admin."""
+    try:
+        kinds = sorted(set(record.dead_jobs().values_list("kind", flat=True)))
+    except DatabaseError:
+        return Finding("jobs", "optional", "not checked, the database does not answer")
+    if kinds:
+        remedy = "see Jobs in the admin, mend the cause, try again there"
+        return Finding("jobs", "missing", f"dead: {', '.join(kinds)}; {remedy}")
+    return Finding("jobs", "ok", "none is dead")
 
 
 def _embedded(pid: int | None) -> str:

@@ -130,8 +130,7 @@ def a_house(**funds: str) -> None:
     document = json.loads(PARAMETERS.read_text())
     parameters.activate(document, reporting="USDC", at=START, cause=CAUSE)
     register.open_house(at=START, cause=CAUSE)
-    for listed in INSTRUMENTS:
-        reference.list_instrument(listed, at=START, cause=CAUSE)
+    reference.list_instruments(INSTRUMENTS, at=START, cause=CAUSE)
     for member, kind in (("NORTH", "client"), ("SOUTH", "client"), ("RING", "backstop")):
         account = f"{member}-1"
         register.admit_member(member, name=member.title(), at=START, cause=CAUSE)

@@ -50,24 +50,10 @@ def admit_asset(asset: str, *, scale: int, title: str, at: datetime, cause: Caus
 
 
 @store.decision
-def list_instrument(terms: InstrumentListed, *, at: datetime, cause: Cause) -> int | None:
-    """None when it was listed before on the same terms. Raises TermsDiffer, TermsNotValid."""
-    stream = store.claim(f"instrument-{terms.symbol}")
-    resolved = resolve(terms)
-    instrument.check_terms(resolved)
-    known = selectors.instruments([terms.symbol]).get(terms.symbol)
-    if known is not None:
-        if replace_status(known) != resolved:
-            raise TermsDiffer(field="symbol", symbol=terms.symbol)
-        return None
-    return store.append(stream, terms, at=at, cause=cause)
-
-
-@store.decision
 def list_instruments(found: Iterable[InstrumentListed], *, at: datetime, cause: Cause) -> list[str]:
     """All of them or none, as one decision; the symbols that were not listed before, in order.
 
-    Raises as `list_instrument`.
+    Raises TermsDiffer, TermsNotValid, AssetUnknown, NotANumber.
     """
     wanted = {terms.symbol: terms for terms in found}
     digits = selectors.scales()

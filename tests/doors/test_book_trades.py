@@ -331,7 +331,7 @@ def test_another_contract_of_the_name_is_refused(tmp_path):
             asset, scale=deribit.ASSETS[asset].scale, title=asset, at=START, cause=CAUSE
         )
     listed = deribit.option(deribit.option_name(SYMBOL))
-    reference.list_instrument(replace(listed, strike="10751"), at=START, cause=CAUSE)
+    reference.list_instruments([replace(listed, strike="10751")], at=START, cause=CAUSE)
 
     exit_code, _, err = book(written(tmp_path / "tape.csv", [option_trade(1)]))
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from config import embedded, health
 from config.embedded import binaries
@@ -93,4 +94,21 @@ def test_the_command_prints_every_line_though_the_database_is_down(tmp_path):
         "database",
         "broker",
     ]
-    assert lines[0].startswith("python: ok") and lines[-1].startswith("migrations: optional")
+    assert lines[0].startswith("python: ok") and lines[-2].startswith("migrations: optional")
+    assert lines[-1].startswith("jobs: optional")
+
+
+@pytest.mark.django_db
+def test_work_that_was_given_up_is_named():
+    fine = health.dead_jobs()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO clearing_job (kind, key, address, state, attempts, token, not_before,"
+            " worker, error, left_at)"
+            " VALUES ('margin.price_chunk', 'x', '{}', 'dead', 5, 5, now(), '', 'boom', now())"
+        )
+
+    found = health.dead_jobs()
+
+    assert (fine.verdict, found.verdict) == ("ok", "missing")
+    assert "margin.price_chunk" in found.says

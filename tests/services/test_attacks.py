@@ -232,7 +232,7 @@ def test_an_index_that_is_missing_at_an_expiry_stops_nobody_elses_margin():
         lot_size="1",
         expiry_at=clock.text(after(hours=2)),
     )
-    reference.list_instrument(listed, at=timekeeping.now(), cause=CAUSE)
+    reference.list_instruments([listed], at=timekeeping.now(), cause=CAUSE)
 
     seal("79000")
     run_due_jobs()

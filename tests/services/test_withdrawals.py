@@ -102,7 +102,7 @@ def test_a_lack_of_one_smallest_unit_is_spelled_without_exponent():
     at, symbol = timekeeping.now(), "BTC-EUR-PERP"
     reference.admit_asset("EUR", scale=8, title="Euro", at=at, cause=CAUSE)
     listed = terms(symbol, quote="EUR", settlement="EUR")
-    reference.list_instrument(listed, at=at, cause=CAUSE)
+    reference.list_instruments([listed], at=at, cause=CAUSE)
     document = json.loads(PARAMETERS.read_text()) | {"name": "in euro"}
     parameters.activate(document, reporting="EUR", at=at, cause=CAUSE)
     for account in (NORTH, "SOUTH-1"):
