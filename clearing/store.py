@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -137,6 +137,12 @@ def claim(name: str) -> Stream:
     return stream
 
 
+def claim_all(names: Iterable[str]) -> dict[str, Stream]:
+    """Lock many heads at once, in the claiming order; name -> stream."""
+    ordered = sorted(set(names), key=lambda name: (rank(name), name))
+    return {name: claim(name) for name in ordered}
+
+
 @contextmanager
 def attempt() -> Iterator[None]:
     """A part of a decision that may be refused without losing the rest: what it wrote is undone,
@@ -208,6 +214,15 @@ def append(stream: Stream, fact: Any, *, at: datetime, cause: Cause) -> int:
         project(recorded)
     _leave_jobs(recorded)
     return sequence
+
+
+def append_all(facts: Sequence[tuple[Stream, Any]], *, at: datetime, cause: Cause) -> list[int]:
+    """Record many facts, in this order, of streams claimed before; return their sequences.
+
+    The way for whoever decides about many: what it needs to know it reads once and folds in memory
+    (`account.evolve`), since rows follow only here.
+    """
+    return [append(stream, fact, at=at, cause=cause) for stream, fact in facts]
 
 
 def event_hash(

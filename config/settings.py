@@ -117,8 +117,13 @@ SURETY_STREAMS = (
     "clock",
     "policy",
     "asset",
+    "schedule",
     "prices",
+    "reconciliation",
+    "cycle",
     "instrument",
+    "group",
+    "trade",
     "account",
 )
 

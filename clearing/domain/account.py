@@ -114,8 +114,8 @@ def evolve(account: Account, fact: AccountFact) -> Account:
         case WithdrawalSettled() | WithdrawalRefused():
             left = {key: row for key, row in account.waiting.items() if key != fact.withdrawal_id}
             return replace(account, waiting=left)
-        case TradeNovated() | CollateralDeposited() | ContractSettled() | PenaltyCharged():
-            return account
+        case _:
+            return account  # it moved something, and that is all
 
 
 def _held_after(account: Account, fact: Any) -> dict[str, int]:
