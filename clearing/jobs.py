@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,7 @@ log = logging.getLogger("surety.jobs")
 LEASE = timedelta(seconds=settings.SURETY_JOB_LEASE_SECONDS)
 ATTEMPTS = 5
 POKE_AGAIN = timedelta(seconds=3)
+MOST_POKED = 100  # by whoever left them; what a large batch leaves beyond that the relay sends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,18 @@ def leave(kind: str, *, key: str, address: dict[str, Any]) -> int | None:
     if row is None:
         return None
     job_id: int = row[0]
-    transaction.on_commit(lambda: poke(job_id, kind), robust=True)
+    poke_after_commit([(job_id, kind)])
     return job_id
+
+
+def poke_after_commit(left: Sequence[tuple[int, str]]) -> None:
+    """Wake workers for jobs that exist once the current transaction is committed."""
+
+    def each() -> None:
+        for job_id, kind in left:
+            poke(job_id, kind)
+
+    transaction.on_commit(each, robust=True)
 
 
 def poke(job_id: int, kind: str) -> None:

@@ -53,7 +53,8 @@ class Command(models.Model):
     scope = models.CharField(max_length=100)  # the credential, venue or job the key belongs to
     key = models.CharField(max_length=200)
     request_hash = models.BinaryField(max_length=32)
-    sequence = models.BigIntegerField()
+    first = models.BigIntegerField(null=True)  # None: kept before the first was kept too
+    sequence = models.BigIntegerField()  # the last
     recorded_at = models.DateTimeField()
 
     class Meta:

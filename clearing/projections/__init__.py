@@ -1,9 +1,16 @@
 """Rows from facts. Each function is total and knows one fact; `PROJECTIONS` says which.
 
 They run in the transaction that records the fact, and again, in the log's order, when
-`manage.py rebuild_projections` starts from nothing. Entries and holdings are projections too; the
-store writes them, because every fact of every app may move something. So is an account's place in
-its stream: a fact that does no more than move it along stands in `MOVED_ALONG`.
+`manage.py rebuild_projections` starts from nothing. There are three kinds, by what a fact costs:
+
+- A function of one `Recorded`, for rare facts. They run one by one, in the order of the facts.
+- A function marked `store.takes_many`, of a list of them, for facts that come by the thousand: one
+  set-based statement for all facts of one append, or of one stretch of a replay. It runs after the
+  first kind, and a replay cuts the log into other stretches than the appends did; so its rows are
+  its own, or do not depend on which of two facts was applied first (as a version that only grows).
+- No function: a fact that does no more than move its account along stands in `MOVED_ALONG`, and the
+  append itself writes the account's version, as it writes entries and holdings, which are
+  projections too.
 """
 
 from __future__ import annotations
@@ -24,8 +31,7 @@ MOVED_ALONG: tuple[type, ...] = (
     events.PenaltyCharged,
 )
 PROJECTIONS: dict[type, Callable[..., Any]] = {
-    **dict.fromkeys(MOVED_ALONG, account_moved),
-    **{fact: project for area in AREAS for fact, project in area.PROJECTIONS.items()},
+    fact: project for area in AREAS for fact, project in area.PROJECTIONS.items()
 }
 TABLES: tuple[type, ...] = (
     models.Entry,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models.functions import Greatest
+
 from clearing import models
 from clearing.domain import events
 from clearing.store import Recorded
@@ -26,9 +28,12 @@ def account_opened(recorded: Recorded) -> None:
 
 
 def account_moved(recorded: Recorded, **changes: Any) -> None:
-    """Every later fact of an account moves its version along."""
-    models.AccountState.objects.filter(account=recorded.fact.account_id).update(
-        version=recorded.version, sequence=recorded.sequence, **changes
+    """Every later fact of an account moves its version along, and none moves it back."""
+    rows = models.AccountState.objects.filter(account=recorded.fact.account_id)
+    rows.update(
+        version=Greatest("version", recorded.version),
+        sequence=Greatest("sequence", recorded.sequence),
+        **changes,
     )
 
 

@@ -119,7 +119,7 @@ def causes(look: Look) -> None:
 
 
 def commands(look: Look) -> None:
-    """Every idempotency key leads to a fact."""
+    """Every idempotency key leads to facts: the first of them and the last are there."""
     look.saw(rows_in("clearing_command"))
     for scope, key, sequence in rows(_COMMANDS):
         look.found(f"key {key} of {scope}", f"led to fact {sequence}, which is not there")
@@ -202,9 +202,10 @@ _CAUSES = """
     WHERE it.cause IS NOT NULL AND cause.sequence IS NULL ORDER BY it.sequence
 """
 _COMMANDS = """
-    SELECT it.scope, it.key, it.sequence
-    FROM clearing_command AS it LEFT JOIN clearing_event AS fact USING (sequence)
-    WHERE fact.sequence IS NULL ORDER BY it.id
+    SELECT it.scope, it.key, led.sequence
+    FROM clearing_command AS it, LATERAL (VALUES (it.first), (it.sequence)) AS led (sequence)
+    LEFT JOIN clearing_event AS fact USING (sequence)
+    WHERE led.sequence IS NOT NULL AND fact.sequence IS NULL ORDER BY it.id
 """
 _NAMES = "SELECT DISTINCT name FROM clearing_event"
 _FACTS = """

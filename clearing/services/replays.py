@@ -6,16 +6,15 @@ up to date fill an empty copy ("aside"), while everybody else reads and writes t
 waits for nothing. Then the two are compared, row by row.
 
 Entries and holdings are not written a fact at a time: entries go in by COPY and holdings are their
-sum. A fact that only moves its account's version along (a trade, a deposit) is not applied one by
-one either, since only the last of them can be seen.
+sum. Projectors that take many get a whole stretch at once. A fact that only moves its account's
+version along (a trade, a deposit) is not applied at all, since only the last of them can be seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -23,13 +22,14 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, connection, models, transaction
 
-from clearing import codec, projections, selectors, store
+from clearing import codec, selectors, store
 from clearing.domain import entries
 from clearing.domain.cause import Cause
 from clearing.services.findings import UNREADABLE, Progress, quiet, rows, streamed
 from clearing.store import Recorded
 
 FOREVER = 2**63 - 1
+STRETCH = 20_000  # entries and facts held in memory at a time
 REFUSED = (DatabaseError, ObjectDoesNotExist)
 
 
@@ -64,7 +64,7 @@ def rebuild(*, progress: Progress = quiet) -> dict[str, int]:
         count = replay(after=0, up_to=sealed, progress=progress)
         with connection.cursor() as cursor:
             # writers hold a share of this until they commit, and take it before anything else
-            cursor.execute("LOCK TABLE clearing_stream IN EXCLUSIVE MODE")
+            cursor.execute("SELECT surety_hold_writers()")
         count += replay(after=sealed, progress=progress, counted=count)
         complete()
         progress("facts replayed", count, 0)
@@ -114,45 +114,53 @@ def replay(
     """
     count = 0
     effects: list[tuple[int, str, str, int]] = []
+    stretch: list[Recorded] = []
     for row in streamed(_FACTS, [after, up_to]):
         try:
-            effects.extend(_applied(row))
-        except (*UNREADABLE, *REFUSED) as error:
+            effects.extend(_read(row, stretch))
+        except UNREADABLE as error:
             raise ReplayStopped(row[0], row[3], error) from error
         count += 1
-        if len(effects) >= 20_000:
-            _write_entries(effects)
-            effects.clear()
+        if len(effects) + len(stretch) >= STRETCH:
+            _write(effects, stretch)
             progress("facts replayed", counted + count, None)
-    _write_entries(effects)
+    _write(effects, stretch)
     return count
 
 
-def _applied(row: tuple[Any, ...]) -> list[tuple[int, str, str, int]]:
-    """Do what one fact does to rows, and return its entries."""
+def _read(row: tuple[Any, ...], stretch: list[Recorded]) -> list[tuple[int, str, str, int]]:
+    """One fact's entries; the fact itself joins the stretch where rows follow from it."""
     sequence, stream, version, name, effective_at, recorded_at, *cause, payload = row
     fact = codec.decode(name, payload)
-    projectors = _projectors(fact.NAME)
-    if projectors:
-        recorded = Recorded(
-            sequence=sequence,
-            stream=stream,
-            version=version,
-            effective_at=effective_at,
-            recorded_at=recorded_at,
-            cause=Cause(actor=cause[0], correlation_id=cause[1], sequence=cause[2]),
-            fact=fact,
+    if fact.NAME in store.projectors():
+        stretch.append(
+            Recorded(
+                sequence=sequence,
+                stream=stream,
+                version=version,
+                effective_at=effective_at,
+                recorded_at=recorded_at,
+                cause=Cause(actor=cause[0], correlation_id=cause[1], sequence=cause[2]),
+                fact=fact,
+            )
         )
-        for project in projectors:
-            project(recorded)
     return [(sequence, it.account, it.asset, it.amount) for it in entries.effects(fact)]
 
 
-@cache
-def _projectors(name: str) -> tuple[Callable[[Recorded], None], ...]:
-    """All but moving an account's version along, which `complete` does at once."""
-    found = store.projectors().get(name, ())
-    return () if found == (projections.account_moved,) else found
+def _write(effects: list[tuple[int, str, str, int]], stretch: list[Recorded]) -> None:
+    """What a stretch of facts does to rows. Raises ReplayStopped naming the fact at fault, or the
+    first of those that were written together."""
+    _write_entries(effects)
+    try:
+        for it, projector in store.in_turn(stretch):
+            try:
+                projector(it)
+            except (*UNREADABLE, *REFUSED) as error:
+                first = it[0] if isinstance(it, list) else it
+                raise ReplayStopped(first.sequence, first.fact.NAME, error) from error
+    finally:
+        effects.clear()
+        stretch.clear()
 
 
 def _write_entries(effects: list[tuple[int, str, str, int]]) -> None:
@@ -174,7 +182,7 @@ def complete() -> None:
 
 
 def _moves(name: str) -> bool:
-    return store.projectors().get(codec.current(name)) == (projections.account_moved,)
+    return codec.current(name) in store.moved_along()
 
 
 def differences(table: Table) -> tuple[int, int]:

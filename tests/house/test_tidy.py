@@ -16,7 +16,6 @@ BANNED_NAMES = ("utils", "helpers", "common", "manager", "data", "misc")
 # Where the wall clock may be read: when a fact is recorded, a lease taken, a run's progress kept,
 # or live business time is fed. No decision is among them.
 WALL_CLOCK = (
-    "clearing/store.py",
     "config/desk/pages.py",  # a page says how old it is
     "clearing/jobs.py",
     "clearing/sealer.py",

@@ -27,10 +27,11 @@ _names = count(1)
 
 @contextmanager
 def writer(house, *, database: str | None = None) -> Iterator[psycopg.Connection]:
-    """A connection of its own, as the application's role; what it leaves open is rolled back."""
+    """A connection of its own; what it leaves open is rolled back.
+
+    As the owner: these facts are rows with nothing in them, which the application may not write.
+    """
     with connection_to(house, database) as there:
-        there.execute("SET ROLE surety_app")
-        there.commit()
         yield there
 
 
@@ -55,7 +56,7 @@ def append(there: psycopg.Connection | None = None) -> int:
     stream = f"s-{next(_names)}-{threading.get_ident()}"
     if there is not None:
         return there.execute(statement, [stream]).fetchone()[0]
-    with connection.cursor() as cursor:
+    with owning() as cursor:
         cursor.execute(statement, [stream])
         return cursor.fetchone()[0]
 

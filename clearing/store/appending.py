@@ -1,0 +1,375 @@
+"""Appending: a fact's place, its hash, and everything that must be true at the same moment."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, partial
+from importlib import import_module
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from psycopg.errors import ObjectNotInPrerequisiteState, SerializationFailure, UniqueViolation
+
+from clearing import codec, jobs
+from clearing.domain import clock, entries
+from clearing.domain.cause import Cause
+from clearing.domain.errors import Refusal
+from clearing.store import binary, decisions
+from clearing.store.decisions import Stream
+from clearing.store.keys import Key, KeyReused
+
+F = TypeVar("F", bound=Callable[..., None])
+
+GENESIS = bytes(32)
+ANY, NEW = None, 0  # what version a stream is expected at, where it is not a number
+
+
+class StreamMoved(Refusal):
+    code = "stream-moved"
+    says = "Something else was recorded there first."
+    remedy = "Look again, and ask again if it is still wanted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A fact in its place in the log."""
+
+    sequence: int
+    stream: str
+    version: int
+    effective_at: datetime
+    recorded_at: datetime
+    cause: Cause
+    fact: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A key to be kept with what it led to: from one of the facts appended to another, by place."""
+
+    key: Key
+    first: int
+    last: int
+
+
+def append(stream: Stream, fact: Any, *, at: datetime, cause: Cause) -> int:
+    """Record one fact with everything that must be true at the same moment; return its sequence."""
+    return append_all([(stream, fact)], at=at, cause=cause)[0]
+
+
+def append_all(
+    facts: Sequence[tuple[Stream, Any]],
+    *,
+    at: datetime,
+    cause: Cause,
+    remembering: Sequence[Remembered] = (),
+) -> list[int]:
+    """Record many facts, in this order, of streams claimed before; return their sequences.
+
+    One round trip, whatever their number. The way for whoever decides about many: what it needs to
+    know it reads once and folds in memory (`account.evolve`), since rows follow only here.
+    """
+    if not facts:
+        return []
+    assert decisions.deciding(), "facts are appended inside a decision"
+    streams = {stream.name: stream for stream, _ in facts}
+    batch = _Batch(
+        streams=list(streams),
+        expected=[it.version for it in streams.values()],
+        heads=[it.head for it in streams.values()],
+        facts=[(stream.name, fact) for stream, fact in facts],
+        at=[at],
+        cause=cause,
+        remembering=remembering,
+    )
+    recorded, reached, heads = write(batch)
+    for stream, version, head in zip(streams.values(), reached, heads, strict=True):
+        stream.version, stream.head = version, head
+    return [it.sequence for it in recorded]
+
+
+def append_once(
+    stream: str,
+    fact: Any,
+    *,
+    expected: int | None = ANY,
+    at: datetime,
+    cause: Cause,
+    key: Key | None = None,
+) -> int:
+    """Record a fact that hangs on nothing but its stream's version, in one round trip in all.
+
+    For a command that reads nothing: no claim, and no transaction around it unless the caller's.
+    The same key with the same content answers what it led to before. Raises StreamMoved when the
+    stream is not at the version expected (`NEW` for one that must not exist), KeyReused.
+    """
+    assert not entries.effects(fact), f"{fact.NAME} moves something: claim, decide, append"
+    followed = projectors().get(fact.NAME) or fact.NAME in moved_along()
+    assert not followed, f"{fact.NAME} is followed by rows: claim, decide, append"
+    assert not _routes().get(fact.NAME), f"{fact.NAME} leaves jobs: claim, decide, append"
+    decisions.rank(stream)  # of a kind somebody named
+    request = (None, None, None) if key is None else (key.scope, key.key, key.request)
+    parameters = [
+        *(stream, expected, fact.NAME, codec.encode(fact), at),
+        *(cause.actor, cause.correlation_id, cause.sequence, *request),
+    ]
+    try:
+        if transaction.get_connection().in_atomic_block:
+            row = binary.call(_APPEND, parameters)
+        else:
+            row = decisions.patiently(partial(binary.call, _APPEND, parameters))
+    except DatabaseError as error:
+        raise (_refusal(error, stream, expected, key) or error) from None
+    assert row is not None
+    return int(row[0])
+
+
+def _refusal(
+    error: DatabaseError, stream: str, expected: int | None, key: Key | None
+) -> Refusal | None:
+    match error.__cause__:
+        case UniqueViolation() as it if it.diag.constraint_name == "command_request_same" and key:
+            return KeyReused(field="key", key=key.key)
+        case SerializationFailure() if expected is not ANY:
+            return StreamMoved(stream=stream, expected=expected)
+        case _:
+            return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What one call of the log's function records. Without heads it claims the streams itself."""
+
+    streams: list[str]
+    expected: list[int] | None
+    heads: list[bytes] | None
+    facts: list[tuple[str, Any]]
+    at: list[datetime]  # one for all, or one for each
+    cause: Cause
+    remembering: Sequence[Remembered] = ()
+    jobs: Callable[[int, Any], Iterable[tuple[str, str | None]]] | None = None
+
+
+def write(batch: _Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
+    """Record them; what they became, and each stream's version and head afterwards."""
+    places = {name: place for place, name in enumerate(batch.streams, 1)}
+    stream_of = [places[name] for name, _ in batch.facts]
+    parameters = [
+        binary.texts(batch.streams),
+        None if batch.expected is None else binary.int4s(batch.expected),
+        None if batch.heads is None else binary.byteas(batch.heads),
+        binary.int4s(stream_of),
+        binary.texts([fact.NAME for _, fact in batch.facts]),
+        binary.texts([codec.encode(fact) for _, fact in batch.facts]),
+        batch.at,
+        *(batch.cause.actor, batch.cause.correlation_id, batch.cause.sequence),
+        *_effects(batch.facts),
+        *_moved(batch.facts),
+        *_jobs(batch),
+        *_kept(batch.remembering),
+    ]
+    try:
+        row = binary.call(_APPEND_ALL, parameters)
+    except DatabaseError as error:
+        ours = isinstance(error.__cause__, ObjectNotInPrerequisiteState)
+        assert not ours, error.__cause__  # a head that moved under its own lock
+        raise
+    assert row is not None
+    sequences, reached, heads, recorded_at, jobs_left, kinds_left = row
+    recorded = _recorded(batch, sequences, reached, stream_of, recorded_at.astimezone(UTC))
+    project(recorded)
+    if jobs_left:
+        jobs.poke_after_commit(list(zip(jobs_left, kinds_left, strict=True))[: jobs.MOST_POKED])
+    return recorded, reached, heads
+
+
+def _recorded(
+    batch: _Batch,
+    sequences: list[int],
+    reached: list[int],
+    stream_of: list[int],
+    recorded_at: datetime,
+) -> list[Recorded]:
+    versions: list[int] = []
+    after = list(reached)
+    for place in reversed(stream_of):
+        versions.append(after[place - 1])
+        after[place - 1] -= 1
+    versions.reverse()
+    one_time = len(batch.at) == 1
+    return [
+        Recorded(
+            sequence=sequence,
+            stream=name,
+            version=version,
+            effective_at=batch.at[0] if one_time else batch.at[place],
+            recorded_at=recorded_at,
+            cause=batch.cause,
+            fact=fact,
+        )
+        for place, (sequence, version, (name, fact)) in enumerate(
+            zip(sequences, versions, batch.facts, strict=True)
+        )
+    ]
+
+
+def _effects(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
+    found = [
+        (place, it) for place, (_, fact) in enumerate(facts, 1) for it in entries.effects(fact)
+    ]
+    return (
+        binary.int4s([place for place, _ in found]),
+        binary.texts([it.account for _, it in found]),
+        binary.texts([it.asset for _, it in found]),
+        binary.int8s([it.amount for _, it in found]),
+        binary.texts(entries.HOUSE_ACCOUNTS),
+    )
+
+
+def _moved(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
+    """Of each account, the last fact that moves it along: no other can be seen afterwards."""
+    last = {
+        fact.account_id: place
+        for place, (_, fact) in enumerate(facts, 1)
+        if fact.NAME in moved_along()
+    }
+    return binary.int4s(list(last.values())), binary.texts(list(last))
+
+
+def _jobs(batch: _Batch) -> tuple[Any, ...]:
+    routed = batch.jobs or _routed
+    found = [
+        (place, kind, account)
+        for place, (_, fact) in enumerate(batch.facts, 1)
+        for kind, account in routed(place, fact)
+    ]
+    return (
+        binary.int4s([place for place, _, _ in found]),
+        binary.texts([kind for _, kind, _ in found]),
+        binary.texts([account for _, _, account in found]),
+        jobs.MOST_POKED,
+    )
+
+
+def _routed(_place: int, fact: Any) -> Iterable[tuple[str, str | None]]:
+    account = getattr(fact, "account_id", None)
+    return [(kind, account) for kind in _routes().get(fact.NAME, ())]
+
+
+def _kept(remembering: Sequence[Remembered]) -> tuple[Any, ...]:
+    return (
+        binary.texts([it.key.scope for it in remembering]),
+        binary.texts([it.key.key for it in remembering]),
+        binary.byteas([it.key.request for it in remembering]),
+        binary.int4s([it.first + 1 for it in remembering]),
+        binary.int4s([it.last + 1 for it in remembering]),
+    )
+
+
+def event_hash(
+    *,
+    previous: bytes,
+    stream: str,
+    version: int,
+    name: str,
+    effective_at: datetime,
+    recorded_at: datetime,
+    cause: Cause,
+    payload: str,
+) -> bytes:
+    """SHA-256 over the stream's last hash and every column but the sequence, each with its length.
+
+    The server computes it when a fact is appended; this is the second program, for whoever checks.
+    The sequence is bound by the sealed block instead, so that streams stay independent.
+    """
+    parts = (
+        previous,
+        stream.encode(),
+        str(version).encode(),
+        name.encode(),
+        clock.text(effective_at).encode(),
+        clock.text(recorded_at).encode(),
+        cause.actor.encode(),
+        cause.correlation_id.encode(),
+        b"" if cause.sequence is None else str(cause.sequence).encode(),
+        payload.encode(),
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+# --- rows that follow -------------------------------------------------------------------------
+
+
+def takes_many(project: F) -> F:
+    """Mark a projector that takes a list of recorded facts and writes their rows at once."""
+    project.takes_many = True  # type: ignore[attr-defined]
+    return project
+
+
+def project(recorded: Sequence[Recorded]) -> None:
+    """Write the rows that follow from facts of one append: what takes one fact in their order, then
+    what takes many, once each. Accounts were moved along by the append itself."""
+    for it, projector in in_turn(recorded):
+        projector(it)
+
+
+def in_turn(
+    recorded: Sequence[Recorded],
+) -> Iterator[tuple[Recorded | list[Recorded], Callable[..., None]]]:
+    """What to give to which projector, in the order `project` says."""
+    at_once: dict[Callable[..., None], list[Recorded]] = {}
+    for it in recorded:
+        for projector in projectors().get(it.fact.NAME, ()):
+            if getattr(projector, "takes_many", False):
+                at_once.setdefault(projector, []).append(it)
+            else:
+                yield it, projector
+    for projector, them in at_once.items():
+        yield them, projector
+
+
+@cache
+def projectors() -> dict[str, tuple[Callable[..., None], ...]]:
+    """Fact name -> the functions that keep rows up to date; each app names its module in settings."""
+    found: dict[str, list[Callable[..., None]]] = {}
+    for module in settings.SURETY_PROJECTIONS:
+        for fact, projector in import_module(module).PROJECTIONS.items():
+            found.setdefault(fact.NAME, []).append(projector)
+    return {name: tuple(functions) for name, functions in found.items()}
+
+
+@cache
+def moved_along() -> frozenset[str]:
+    """Names of facts that do no more than move their account's version along."""
+    found = (
+        getattr(import_module(module), "MOVED_ALONG", ()) for module in settings.SURETY_PROJECTIONS
+    )
+    return frozenset(fact.NAME for facts in found for fact in facts)
+
+
+@cache
+def _routes() -> dict[str, tuple[str, ...]]:
+    routes: dict[str, tuple[str, ...]] = import_module(settings.SURETY_ROUTES).EVENT_ROUTES
+    return routes
+
+
+_APPEND = """
+    SELECT its_sequence FROM surety_append(
+        %b::text, %b::int, %b::text, %b::text, %b::timestamptz, %b::text, %b::text, %b::bigint,
+        %b::text, %b::text, %b::bytea)
+"""
+_APPEND_ALL = """
+    SELECT sequences, reached, last_hashes, recorded, jobs_left, kinds_left FROM surety_append_all(
+        %b::text[], %b::int[], %b::bytea[], %b::int[], %b::text[], %b::text[], %b::timestamptz[],
+        %b::text, %b::text, %b::bigint, %b::int[], %b::text[], %b::text[], %b::bigint[], %b::text[],
+        %b::int[], %b::text[], %b::int[], %b::text[], %b::text[], %b::int,
+        %b::text[], %b::text[], %b::bytea[], %b::int[], %b::int[])
+"""
