@@ -24,13 +24,17 @@ CREATE FUNCTION surety_cause_part(
 RETURN surety_part(surety_time(effective)) || surety_part(surety_time(recorded))
     || surety_part(actor) || surety_part(correlation) || surety_part(coalesce(cause::text, ''));
 
--- Lock heads in the order given, opening streams that are not there; their versions and hashes.
-CREATE FUNCTION surety_claim(names text[], OUT versions int[], OUT heads bytea[])
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- Lock heads in the order given; which they are, their versions and hashes. A stream that is not
+-- there is opened, or left out.
+CREATE FUNCTION surety_claim(
+    names text[], opening boolean, OUT claimed text[], OUT versions int[], OUT heads bytea[]
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     missing text;
 BEGIN
-    IF (SELECT count(*) FROM clearing_stream WHERE name = ANY (names)) < cardinality(names) THEN
+    IF opening AND
+        (SELECT count(*) FROM clearing_stream WHERE name = ANY (names)) < cardinality(names)
+    THEN
         -- One at a time, so that a new stream is locked in its place too.
         FOREACH missing IN ARRAY names LOOP
             INSERT INTO clearing_stream (name, version, head)
@@ -38,9 +42,11 @@ BEGIN
             PERFORM FROM clearing_stream WHERE name = missing FOR UPDATE;
         END LOOP;
     END IF;
-    SELECT array_agg(version ORDER BY place), array_agg(head ORDER BY place)
-    INTO versions, heads FROM (
-        SELECT it.version, it.head, wanted.place
+    SELECT coalesce(array_agg(name ORDER BY place), '{}'),
+           coalesce(array_agg(version ORDER BY place), '{}'),
+           coalesce(array_agg(head ORDER BY place), '{}')
+    INTO claimed, versions, heads FROM (
+        SELECT it.name, it.version, it.head, wanted.place
         FROM unnest(names) WITH ORDINALITY AS wanted (name, place)
         JOIN clearing_stream AS it USING (name)
         ORDER BY wanted.place FOR UPDATE OF it
@@ -141,7 +147,7 @@ DECLARE
     emptied boolean;
 BEGIN
     IF heads IS NULL THEN
-        SELECT it.versions, it.heads INTO reached, last_hashes FROM surety_claim(streams) AS it;
+        SELECT it.versions, it.heads INTO reached, last_hashes FROM surety_claim(streams, true) AS it;
         IF expected IS NOT NULL AND reached IS DISTINCT FROM expected THEN
             RAISE EXCEPTION 'a stream of % is not at the version expected', streams
                 USING ERRCODE = 'serialization_failure';

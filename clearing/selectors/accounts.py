@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 from django.db.models import QuerySet
 
-from clearing import models
+from clearing import models, store
 from clearing.domain import entries
 from clearing.domain.account import Account, Standing
 from clearing.domain.errors import NotFound
@@ -73,6 +73,42 @@ def account(account_id: str) -> Account:
         holdings=holdings(account_id),
         waiting={it.withdrawal_id: (it.asset, it.amount) for it in waiting},
     )
+
+
+def accounts_by_id(account_ids: Sequence[str]) -> dict[str, Account]:
+    """Many aggregates from their snapshots, in one round trip; those that were opened."""
+    (rows,) = store.ask([accounts_question(account_ids)])
+    return accounts_of(rows)
+
+
+def accounts_question(account_ids: Sequence[str]) -> store.Question:
+    named = store.texts(account_ids)
+    return store.Question(_ACCOUNTS, [named, named, named])
+
+
+def accounts_of(rows: store.Rows) -> dict[str, Account]:
+    """The accounts an `accounts_question` was answered with."""
+    opened: dict[str, tuple[str, Standing]] = {}
+    held: dict[str, dict[str, int]] = {}
+    waiting: dict[str, dict[str, tuple[str, int]]] = {}
+    for what, account_id, one, other, amount in rows:
+        match what:
+            case "stands":
+                opened[account_id] = one, Standing(other)
+            case "holds":
+                held.setdefault(account_id, {})[one] = amount
+            case _:
+                waiting.setdefault(account_id, {})[one] = other, amount
+    return {
+        account_id: Account(
+            account_id=account_id,
+            kind=kind,
+            standing=standing,
+            holdings=held.get(account_id, {}),
+            waiting=waiting.get(account_id, {}),
+        )
+        for account_id, (kind, standing) in opened.items()
+    }
 
 
 def holdings(account_id: str) -> dict[str, int]:
@@ -160,3 +196,14 @@ def owned(facts: Iterable[Recorded], *, scope: Scope) -> list[Recorded]:
         return list(facts)
     mine = {row.account_id for row in visible_accounts(scope)}
     return [it for it in facts if getattr(it.fact, "account_id", None) in mine]
+
+
+_ACCOUNTS = """
+    SELECT 'stands'::text, account, kind, standing, 0::bigint
+    FROM clearing_accountstate WHERE account = ANY (%b)
+    UNION ALL
+    SELECT 'holds', account, asset, '', amount FROM clearing_holding WHERE account = ANY (%b)
+    UNION ALL
+    SELECT 'waits', account, withdrawal_id, asset, amount
+    FROM clearing_withdrawal WHERE account = ANY (%b) AND status = 'requested'
+"""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Any
 
 from django.db import connection
 
-from clearing import models
+from clearing import models, store
 from clearing.domain import amounts
 from clearing.domain.instrument import Instrument, InstrumentUnknown, Kind, Payoff, Status
 from clearing.domain.policy import Policy
@@ -64,13 +67,50 @@ def shared_instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
 
     Taken before account streams are claimed, as `locked_instrument` is.
     """
-    named = list(symbols)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM clearing_instrument WHERE symbol = ANY (%s) ORDER BY symbol FOR KEY SHARE",
-            [named],
-        )
-    return instruments(named)
+    (rows,) = store.ask([sharing_question(symbols)])
+    return shared_of(rows).terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Terms held as they are, by symbol, and the policy's band of the prices they trade at."""
+
+    terms: Mapping[str, Instrument]
+    band: Decimal
+
+
+def sharing_question(symbols: Iterable[str]) -> store.Question:
+    """One statement: it waits for whoever holds an instrument alone, and sees what they wrote."""
+    return store.Question(_sharing(), [store.texts(list(symbols))])
+
+
+def shared_of(rows: store.Rows) -> Shared:
+    """The instruments a `sharing_question` was answered with."""
+    terms = [_known(row[1:]) for row in rows]
+    return Shared(
+        terms={it.symbol: it for it in terms},
+        band=Decimal(rows[0][0] or 0) if rows else Decimal(0),
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _known(row: tuple[Any, ...]) -> Instrument:
+    """Resolved once for each content of a row. The row itself is read under its lock every time, so
+    what was halted, expired or listed on other terms is another key here, never an old answer."""
+    *columns, digits = row
+    scales = dict(pair.rsplit(" ", 1) for pair in digits.split(","))
+    return _resolved(models.Instrument(*columns), {name: int(it) for name, it in scales.items()})
+
+
+@cache
+def _sharing() -> str:
+    fields = models.Instrument._meta.concrete_fields
+    columns = ", ".join(f'it."{each.column}"' for each in fields)
+    return f"""
+        SELECT (SELECT price_band FROM clearing_housepolicy WHERE id = 1), {columns},
+               (SELECT string_agg(asset || ' ' || scale, ',' ORDER BY asset) FROM clearing_asset)
+        FROM clearing_instrument AS it WHERE symbol = ANY (%b) ORDER BY symbol FOR KEY SHARE
+    """  # noqa: S608 - columns of ours
 
 
 def locked_instrument(symbol: str) -> Instrument:

@@ -124,7 +124,6 @@ def append_once(
             row = decisions.patiently(partial(binary.call, _APPEND, parameters))
     except DatabaseError as error:
         raise (_refusal(error, stream, expected, key) or error) from None
-    assert row is not None
     return int(row[0])
 
 
@@ -178,7 +177,6 @@ def write(batch: _Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
         ours = isinstance(error.__cause__, ObjectNotInPrerequisiteState)
         assert not ours, error.__cause__  # a head that moved under its own lock
         raise
-    assert row is not None
     sequences, reached, heads, recorded_at, jobs_left, kinds_left = row
     recorded = _recorded(batch, sequences, reached, stream_of, recorded_at.astimezone(UTC))
     project(recorded)

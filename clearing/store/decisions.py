@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,6 +16,8 @@ from django.db import DatabaseError, transaction
 from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
 from clearing.store import binary
+from clearing.store.binary import Question, Rows
+from clearing.store.keys import Kept, Key, earlier_question, found
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -99,18 +101,77 @@ def claim(name: str) -> Stream:
 
 def claim_all(names: Iterable[str]) -> dict[str, Stream]:
     """Lock many heads in one round trip, in the claiming order; name -> stream."""
+    wanted, new = _unclaimed(names)
+    if new:
+        (rows,) = binary.ask([_claiming(new, opening=True)])
+        _take(new, rows)
+    return {name: _current().claimed[name] for _, name in wanted}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """`kept` is place of a key -> what came under it and what it led to (`keys.answer`)."""
+
+    streams: dict[str, Stream]
+    kept: dict[int, tuple[bytes, Kept]]
+    before: list[Rows]
+    after: list[Rows]
+
+
+def claim_known(
+    names: Iterable[str],
+    *,
+    keys: Sequence[Key] = (),
+    before: Sequence[Question] = (),
+    after: Sequence[Question] = (),
+) -> Claimed:
+    """Lock those heads that exist and learn what there is to know, in one round trip in all.
+
+    `before` is asked first, for whatever is locked before streams are; the keys, and then `after`,
+    when the heads are ours, so that the answers are as of them. Streams that nobody opened are left
+    out.
+    """
+    wanted, new = _unclaimed(names)
+    asked = [*before, *([_claiming(new, opening=False)] if new else ())]
+    asked += [earlier_question(keys)] if keys else []
+    answers = iter(binary.ask([*asked, *after]))
+    first = [next(answers) for _ in before]
+    if new:
+        _take(new, next(answers))
+    kept = found(next(answers)) if keys else {}
+    claimed = _current().claimed
+    streams = {name: claimed[name] for _, name in wanted if name in claimed}
+    return Claimed(streams=streams, kept=kept, before=first, after=list(answers))
+
+
+def _current() -> _Decision:
     current = _decision.get()
     assert current is not None, "streams are claimed inside a decision"
+    return current
+
+
+_Places = list[tuple[int, str]]
+
+
+def _unclaimed(names: Iterable[str]) -> tuple[_Places, _Places]:
+    """All of them in claiming order, and those that are not ours yet; ours come first."""
+    current = _current()
     wanted = sorted((rank(name), name) for name in set(names))
     new = [place for place in wanted if place[1] not in current.claimed]
     if new:
         assert new[0] > current.last, f"{new[0][1]} is claimed after {current.last[1]}: wrong order"
-        current.last = new[-1]
-        row = binary.call(_CLAIM, [binary.texts([name for _, name in new])])
-        assert row is not None
-        for (_, name), version, head in zip(new, *row, strict=True):
-            current.claimed[name] = Stream(name=name, version=version, head=head)
-    return {name: current.claimed[name] for _, name in wanted}
+    return wanted, new
+
+
+def _claiming(new: _Places, *, opening: bool) -> Question:
+    return Question(_CLAIM, [binary.texts([name for _, name in new]), opening])
+
+
+def _take(new: _Places, rows: Rows) -> None:
+    current = _current()
+    current.last = new[-1]
+    for name, version, head in zip(*rows[0], strict=True):
+        current.claimed[name] = Stream(name=name, version=version, head=head)
 
 
 @contextmanager
@@ -142,4 +203,4 @@ def rank(name: str) -> int:
     return _prefixes()[name.split("-", 1)[0]]
 
 
-_CLAIM = "SELECT versions, heads FROM surety_claim(%b)"
+_CLAIM = "SELECT claimed, versions, heads FROM surety_claim(%b, %b)"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clearing.domain.errors import Refusal
 from clearing.store import binary
+from clearing.store.binary import Question, Rows
 
 
 class KeyReused(Refusal):
@@ -39,33 +40,37 @@ class Kept:
 
 def earlier_all(keys: Sequence[Key]) -> list[Kept | None]:
     """What each key led to before, in one round trip. Ask after claiming. Raises KeyReused, whose
-    place is the key's."""
+    place is the key's.
+    """
     if not keys:
         return []
-    answers = found(binary.call(_EARLIER, [*_named(keys)]))
-    return [answer(key, at, answers) for at, key in enumerate(keys)]
+    (rows,) = binary.ask([earlier_question(keys)])
+    kept = found(rows)
+    return [answer(key, at, kept) for at, key in enumerate(keys)]
 
 
-def answer(key: Key, place: int, kept: dict[int, tuple[bytes, Kept]]) -> Kept | None:
+def earlier_question(keys: Sequence[Key]) -> Question:
+    named = binary.texts([it.scope for it in keys]), binary.texts([it.key for it in keys])
+    return Question(_EARLIER, named)
+
+
+def found(rows: Rows) -> dict[int, tuple[bytes, Kept]]:
+    """Place among the keys asked for -> request hash and what it led to."""
+    return {
+        place - 1: (request, Kept(first=first, last=last)) for place, request, first, last in rows
+    }
+
+
+def answer(key: Key, place: int, kept: Mapping[int, tuple[bytes, Kept]]) -> Kept | None:
     """What the key led to, if anything did. Raises KeyReused."""
     if place not in kept:
         return None
-    request, led_to = kept[place]
+    request, led = kept[place]
     if request != key.request:
         refusal = KeyReused(field="key", key=key.key)
         refusal.place = place
         raise refusal
-    return led_to
-
-
-def found(row: tuple[list[int] | None, ...] | None) -> dict[int, tuple[bytes, Kept]]:
-    """Place among the keys asked for -> request hash and what it led to."""
-    if row is None or row[0] is None:
-        return {}
-    return {
-        place - 1: (bytes(request), Kept(first=first, last=last))
-        for place, request, first, last in zip(*row, strict=True)  # type: ignore[arg-type]
-    }
+    return led
 
 
 def earlier(*, scope: str, key: str, content: str) -> int | None:
@@ -76,10 +81,8 @@ def earlier(*, scope: str, key: str, content: str) -> int | None:
 
 def led_to(*, scope: str, key: str) -> Kept | None:
     """What a key led to, whatever came under it: how both legs of a trade are found."""
-    (it,) = found(binary.call(_EARLIER, [binary.texts([scope]), binary.texts([key])])).values() or (
-        (b"", None),
-    )
-    return it[1]
+    (rows,) = binary.ask([earlier_question([Key(scope=scope, key=key, content="")])])
+    return found(rows)[0][1] if rows else None
 
 
 def remember(*, scope: str, key: str, content: str, sequence: int, first: int | None = None) -> int:
@@ -92,14 +95,8 @@ def remember(*, scope: str, key: str, content: str, sequence: int, first: int | 
     return sequence
 
 
-def _named(keys: Iterable[Key]) -> tuple[binary.Texts, binary.Texts]:
-    them = list(keys)
-    return binary.texts([it.scope for it in them]), binary.texts([it.key for it in them])
-
-
-# One row of arrays: psycopg reads three arrays faster than a thousand rows.
 _EARLIER = """
-    SELECT array_agg(place::int), array_agg(request_hash), array_agg(first), array_agg(sequence)
+    SELECT asked.place::int, request_hash, first, sequence
     FROM unnest(%b::text[], %b::text[]) WITH ORDINALITY AS asked (scope, key, place)
     JOIN clearing_command USING (scope, key)
 """

@@ -53,7 +53,9 @@ def show(rows: list[Row]) -> None:
     """The table, with the machine under it."""
     width = max(len(row.work) for row in rows)
     beside = max(len(row.beside) for row in rows)
-    print(f"\n{'work':{width}}  {'ours/s':>10}  {'beside':{beside}}  {'peer/s':>10}  ratio  at least")
+    print(
+        f"\n{'work':{width}}  {'ours/s':>10}  {'beside':{beside}}  {'peer/s':>10}  ratio  at least"
+    )
     for row in rows:
         asked = f"{row.at_least:g}" if row.at_least else "-"
         said = "" if row.meets else "  below"
