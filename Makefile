@@ -1,7 +1,7 @@
 # Thin: it makes a virtual environment and calls manage.py and the test tools.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check soak lock stop clean install install-dev
+.PHONY: help demo test check soak bench-record lock stop clean install install-dev
 
 # The engine's sums must not depend on how many threads a library picks; processes are our threads.
 export OMP_NUM_THREADS := 1
@@ -19,7 +19,7 @@ LOCKED_DEV := $(VENV)/.installed-dev-$(shell cat requirements.lock requirements-
 help: ## show this
 	@echo "make <target>; the data lies in var/ and stays until you remove it"
 	@sed -nE 's/^([a-z-]+):.*## /\1|/p' $(firstword $(MAKEFILE_LIST)) | while IFS='|' read -r name what; do \
-	  printf '  %-7s %s\n' "$$name" "$$what"; done
+	  printf '  %-12s %s\n' "$$name" "$$what"; done
 
 demo: $(LOCKED) ## run the whole house here; DATA=folder for your own data, ONCE=1 to leave at the end
 	$(BIN)/python manage.py demo $(if $(DATA),--data "$(DATA)") $(if $(ONCE),--once)
@@ -36,6 +36,9 @@ check: $(LOCKED_DEV) ## format, lint, types and import contracts
 
 soak: $(LOCKED_DEV) ## the long versions of the sampled tests
 	$(BIN)/python -m pytest -m soak
+
+bench-record: $(LOCKED_DEV) ## the record's speed beside its peers, in one table
+	$(BIN)/python -m tests.benchmarks.record
 
 stop: ## stop the embedded PostgreSQL and Valkey
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m config.embedded stop; else echo "nothing was running"; fi

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Hashable
+from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -13,6 +13,7 @@ from django.conf import settings
 
 # Old fact name -> (new fact name, pure function on the decoded fields). None so far.
 UPGRADES: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 @cache
@@ -28,7 +29,13 @@ def catalogue() -> dict[str, type]:
 
 def encode(fact: Any) -> str:
     """Canonical: sorted keys, no spaces, so that the hash depends on the content alone."""
-    return json.dumps(asdict(fact), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    kind: Hashable = type(fact)
+    return _canonical({name: getattr(fact, name) for name in _fields(kind)})
+
+
+@cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 def current(name: str) -> str:
@@ -39,8 +46,8 @@ def current(name: str) -> str:
 
 
 def decode(name: str, payload: str) -> Any:
-    fields = json.loads(payload)
+    content = json.loads(payload)
     while name in UPGRADES:
         name, upgrade = UPGRADES[name]
-        fields = upgrade(fields)
-    return catalogue()[name](**fields)
+        content = upgrade(content)
+    return catalogue()[name](**content)

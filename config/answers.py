@@ -76,6 +76,7 @@ STATUS: dict[str, int] = {
     "role-unknown": 422,
     "self-trade": 422,
     "status-not-valid": 409,
+    "stream-moved": 409,
     "terms-differ": 409,
     "terms-not-valid": 422,
     "withdrawal-taken": 409,

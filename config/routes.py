@@ -39,3 +39,7 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "liquidation.case-reassessed.v1": ("liquidation.walk_case",),
     "liquidation.case-restored.v1": ("liquidation.walk_case",),
 }
+
+# Jobs that look at their account as it is when they run, not at the fact that left them. Where many
+# facts are loaded at once, the last one of an account leaves them for all.
+LOOKS_AT_STATE = ("margin.remargin_account",)

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from clearing.api.door import Door, cause_of, checked, scope_of
 from clearing.api.fields import DecimalText, Name
+from clearing.domain.errors import Refusal
 from clearing.domain.scope import require_venue
 from clearing.domain.trade import Trade
 from clearing.services import timekeeping, trades
@@ -41,12 +42,32 @@ class TradeTaken(serializers.Serializer[Any]):
     sequence = serializers.IntegerField(help_text="Of the trade's last leg in the log.")
 
 
+ALL, EACH = "all", "each"
+
+
 class BatchBody(serializers.Serializer[Any]):
     trades = TradeBody(many=True, help_text=f"1 to {trades.MOST_IN_A_BATCH}.")
+    mode = serializers.ChoiceField(
+        choices=[ALL, EACH],
+        default=ALL,
+        help_text="`all`: one refused trade refuses the batch. `each`: the others are taken, and"
+        " the answer says for each what became of it.",
+    )
+
+
+class TradeAnswered(serializers.Serializer[Any]):
+    trade_id = serializers.CharField()
+    sequence = serializers.IntegerField(
+        allow_null=True, help_text="Of the trade's last leg in the log; null when it was refused."
+    )
+    problem = serializers.DictField(
+        allow_null=True,
+        help_text="Why it was refused: the problem document it would have been answered with alone.",
+    )
 
 
 class BatchTaken(serializers.Serializer[Any]):
-    trades = TradeTaken(many=True)
+    trades = TradeAnswered(many=True)
 
 
 class Trades(Door):
@@ -85,7 +106,7 @@ class Trades(Door):
 
 
 class TradeBatch(Door):
-    """POST many matched trades: all of them, or none."""
+    """POST many matched trades: all of them or none, or a result for each."""
 
     names = {"key": "trade_id"}
     items_in = "trades"
@@ -93,23 +114,39 @@ class TradeBatch(Door):
     @extend_schema(
         operation_id="report_trades",
         tags=["trades"],
-        summary="Report many trades, all or none",
-        description="As reporting each, in one transaction: if one is refused nothing is recorded,"
-        " and the problem points at it.",
+        summary="Report many trades, all or none, or each for itself",
+        description="As reporting each, in one transaction. With `mode` `all`, which is usual, one"
+        " refused trade refuses the batch: nothing is recorded, and the problem points at it. With"
+        " `each` every trade that can be taken is, in their order, and `trades` has a sequence or a"
+        " problem for each.",
         request=BatchBody,
         responses={201: BatchTaken},
-        examples=[OpenApiExample("A batch", {"trades": [EXAMPLE]}, request_only=True)],
+        examples=[
+            OpenApiExample("A batch", {"trades": [EXAMPLE]}, request_only=True),
+            OpenApiExample(
+                "A result for each", {"trades": [EXAMPLE], "mode": EACH}, request_only=True
+            ),
+        ],
     )
     def post(self, request: Request) -> Response:
         venue = require_venue(scope_of(request))
         body = checked(BatchBody, request.data)
+        reported = [Trade(venue=venue, **each) for each in body["trades"]]
+        novate = trades.novate_each if body["mode"] == EACH else trades.novate_all
 
-        sequences = trades.novate_all(
-            [Trade(venue=venue, **each) for each in body["trades"]],
-            at=timekeeping.now(),
-            cause=cause_of(request),
+        results: list[int | Refusal] = list(
+            novate(reported, at=timekeeping.now(), cause=cause_of(request))
         )
 
-        taken = zip(body["trades"], sequences, strict=True)
-        answer = [{"trade_id": each["trade_id"], "sequence": at} for each, at in taken]
-        return Response({"trades": answer}, status=201)
+        answered = [
+            self._answered(trade.trade_id, result)
+            for trade, result in zip(reported, results, strict=True)
+        ]
+        return Response({"trades": answered}, status=201)
+
+    def _answered(self, trade_id: str, result: int | Refusal) -> dict[str, Any]:
+        if not isinstance(result, Refusal):
+            return {"trade_id": trade_id, "sequence": result, "problem": None}
+        refused = self.get_exception_handler()(result, self.get_exception_handler_context())
+        assert refused is not None, "every refusal has an answer"
+        return {"trade_id": trade_id, "sequence": None, "problem": refused.data}

@@ -9,20 +9,12 @@ head they have locked, so a caller can neither fork a stream nor choose a hash.
 from django.db import migrations, models
 
 FUNCTIONS = """
--- One part of what an event's hash is over: its length in four bytes, then its bytes.
-CREATE FUNCTION surety_part(part text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN int4send(octet_length(part)) || convert_to(part, 'UTF8');
-
 -- One spelling of an instant: RFC 3339, UTC, microseconds (clearing.domain.clock.text).
-CREATE FUNCTION surety_time(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
-RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+CREATE FUNCTION surety_time(at timestamptz) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE
+RETURN convert_to(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'UTF8');
 
--- What all facts of one call have in common in their hashes: times, who asked, and why.
-CREATE FUNCTION surety_cause_part(
-    effective timestamptz, recorded timestamptz, actor text, correlation text, cause bigint
-) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE
-RETURN surety_part(surety_time(effective)) || surety_part(surety_time(recorded))
-    || surety_part(actor) || surety_part(correlation) || surety_part(coalesce(cause::text, ''));
+-- An event's hash is SHA-256 over its parts, each after its length in four bytes. That is how the
+-- server sends an array of bytea, after a head of twenty bytes: so ARRAY[...] is the whole formula.
 
 -- Lock heads in the order given; which they are, their versions and hashes. A stream that is not
 -- there is opened, or left out.
@@ -89,11 +81,14 @@ BEGIN
     fresh := true;
     FOR tried IN 1..2 LOOP
         WITH head AS (
-            UPDATE clearing_stream AS it SET version = it.version + 1, head = sha256(
-                '\\x00000020'::bytea || it.head || surety_part(its_stream)
-                || surety_part((it.version + 1)::text) || surety_part(its_name)
-                || surety_cause_part(effective, recorded, its_actor, its_correlation, its_cause)
-                || surety_part(its_payload))
+            UPDATE clearing_stream AS it SET version = it.version + 1, head = sha256(substr(
+                array_send(ARRAY[
+                    it.head, convert_to(its_stream, 'UTF8'),
+                    convert_to((it.version + 1)::text, 'UTF8'), convert_to(its_name, 'UTF8'),
+                    surety_time(effective), surety_time(recorded), convert_to(its_actor, 'UTF8'),
+                    convert_to(its_correlation, 'UTF8'),
+                    convert_to(coalesce(its_cause::text, ''), 'UTF8'),
+                    convert_to(its_payload, 'UTF8')]), 21))
             WHERE it.name = its_stream AND (expected IS NULL OR it.version = expected)
             RETURNING it.version, it.head
         ), fact AS (
@@ -139,7 +134,11 @@ DECLARE
     named bytea[] := '{}';
     versions int[] := '{}';
     hashes bytea[] := '{}';
-    why bytea;
+    effectively bytea;
+    recorded_bytes bytea;
+    actor_bytes constant bytea := convert_to(its_actor, 'UTF8');
+    correlation_bytes constant bytea := convert_to(its_correlation, 'UTF8');
+    cause_bytes constant bytea := convert_to(coalesce(its_cause::text, ''), 'UTF8');
     one_time constant boolean := cardinality(effective) = 1;
     of_stream int;
     digest bytea;
@@ -160,21 +159,22 @@ BEGIN
     END IF;
 
     recorded := clock_timestamp();
-    why := surety_cause_part(effective[1], recorded, its_actor, its_correlation, its_cause);
+    recorded_bytes := surety_time(recorded);
+    effectively := surety_time(effective[1]);
     FOR place IN 1..cardinality(streams) LOOP
-        named[place] := surety_part(streams[place]);
+        named[place] := convert_to(streams[place], 'UTF8');
     END LOOP;
     FOR fact IN 1..many LOOP
         of_stream := stream_of[fact];
         IF NOT one_time THEN
-            why := surety_cause_part(
-                effective[fact], recorded, its_actor, its_correlation, its_cause);
+            effectively := surety_time(effective[fact]);
         END IF;
         versions[fact] := reached[of_stream] + 1;
         reached[of_stream] := versions[fact];
-        digest := sha256('\\x00000020'::bytea || last_hashes[of_stream] || named[of_stream]
-            || surety_part(versions[fact]::text) || surety_part(names[fact]) || why
-            || surety_part(payloads[fact]));
+        digest := sha256(substr(array_send(ARRAY[
+            last_hashes[of_stream], named[of_stream], convert_to(versions[fact]::text, 'UTF8'),
+            convert_to(names[fact], 'UTF8'), effectively, recorded_bytes, actor_bytes,
+            correlation_bytes, cause_bytes, convert_to(payloads[fact], 'UTF8')]), 21));
         hashes[fact] := digest;
         last_hashes[of_stream] := digest;
     END LOOP;

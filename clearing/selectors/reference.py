@@ -75,7 +75,7 @@ def shared_instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
 class Shared:
     """Terms held as they are, by symbol, and the policy's band of the prices they trade at."""
 
-    terms: Mapping[str, Instrument]
+    terms: dict[str, Instrument]
     band: Decimal
 
 
@@ -99,13 +99,18 @@ def _known(row: tuple[Any, ...]) -> Instrument:
     what was halted, expired or listed on other terms is another key here, never an old answer."""
     *columns, digits = row
     scales = dict(pair.rsplit(" ", 1) for pair in digits.split(","))
-    return _resolved(models.Instrument(*columns), {name: int(it) for name, it in scales.items()})
+    row_again = models.Instrument(**dict(zip(_columns(), columns, strict=True)))
+    return _resolved(row_again, {name: int(it) for name, it in scales.items()})
+
+
+@cache
+def _columns() -> tuple[str, ...]:
+    return tuple(each.attname for each in models.Instrument._meta.concrete_fields)
 
 
 @cache
 def _sharing() -> str:
-    fields = models.Instrument._meta.concrete_fields
-    columns = ", ".join(f'it."{each.column}"' for each in fields)
+    columns = ", ".join(f'it."{name}"' for name in _columns())
     return f"""
         SELECT (SELECT price_band FROM clearing_housepolicy WHERE id = 1), {columns},
                (SELECT string_agg(asset || ' ' || scale, ',' ORDER BY asset) FROM clearing_asset)

@@ -55,6 +55,7 @@ from clearing.store.keys import (
     led_to,
     remember,
 )
+from clearing.store.loading import Told, load
 
 __all__ = [
     "ANY",
@@ -71,6 +72,7 @@ __all__ = [
     "Rows",
     "Stream",
     "StreamMoved",
+    "Told",
     "answer",
     "append",
     "append_all",
@@ -86,6 +88,7 @@ __all__ = [
     "event_hash",
     "in_turn",
     "led_to",
+    "load",
     "moved_along",
     "project",
     "projectors",

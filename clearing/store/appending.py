@@ -77,7 +77,7 @@ def append_all(
         return []
     assert decisions.deciding(), "facts are appended inside a decision"
     streams = {stream.name: stream for stream, _ in facts}
-    batch = _Batch(
+    batch = Batch(
         streams=list(streams),
         expected=[it.version for it in streams.values()],
         heads=[it.head for it in streams.values()],
@@ -110,7 +110,7 @@ def append_once(
     assert not entries.effects(fact), f"{fact.NAME} moves something: claim, decide, append"
     followed = projectors().get(fact.NAME) or fact.NAME in moved_along()
     assert not followed, f"{fact.NAME} is followed by rows: claim, decide, append"
-    assert not _routes().get(fact.NAME), f"{fact.NAME} leaves jobs: claim, decide, append"
+    assert not routes().get(fact.NAME), f"{fact.NAME} leaves jobs: claim, decide, append"
     decisions.rank(stream)  # of a kind somebody named
     request = (None, None, None) if key is None else (key.scope, key.key, key.request)
     parameters = [
@@ -140,7 +140,7 @@ def _refusal(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Batch:
+class Batch:
     """What one call of the log's function records. Without heads it claims the streams itself."""
 
     streams: list[str]
@@ -150,10 +150,10 @@ class _Batch:
     at: list[datetime]  # one for all, or one for each
     cause: Cause
     remembering: Sequence[Remembered] = ()
-    jobs: Callable[[int, Any], Iterable[tuple[str, str | None]]] | None = None
+    following: Callable[[int, Any], Iterable[tuple[str, str | None]]] | None = None
 
 
-def write(batch: _Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
+def write(batch: Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
     """Record them; what they became, and each stream's version and head afterwards."""
     places = {name: place for place, name in enumerate(batch.streams, 1)}
     stream_of = [places[name] for name, _ in batch.facts]
@@ -186,7 +186,7 @@ def write(batch: _Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
 
 
 def _recorded(
-    batch: _Batch,
+    batch: Batch,
     sequences: list[int],
     reached: list[int],
     stream_of: list[int],
@@ -238,8 +238,8 @@ def _moved(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
     return binary.int4s(list(last.values())), binary.texts(list(last))
 
 
-def _jobs(batch: _Batch) -> tuple[Any, ...]:
-    routed = batch.jobs or _routed
+def _jobs(batch: Batch) -> tuple[Any, ...]:
+    routed = batch.following or _routed
     found = [
         (place, kind, account)
         for place, (_, fact) in enumerate(batch.facts, 1)
@@ -255,7 +255,7 @@ def _jobs(batch: _Batch) -> tuple[Any, ...]:
 
 def _routed(_place: int, fact: Any) -> Iterable[tuple[str, str | None]]:
     account = getattr(fact, "account_id", None)
-    return [(kind, account) for kind in _routes().get(fact.NAME, ())]
+    return [(kind, account) for kind in routes().get(fact.NAME, ())]
 
 
 def _kept(remembering: Sequence[Remembered]) -> tuple[Any, ...]:
@@ -354,7 +354,7 @@ def moved_along() -> frozenset[str]:
 
 
 @cache
-def _routes() -> dict[str, tuple[str, ...]]:
+def routes() -> dict[str, tuple[str, ...]]:
     routes: dict[str, tuple[str, ...]] = import_module(settings.SURETY_ROUTES).EVENT_ROUTES
     return routes
 

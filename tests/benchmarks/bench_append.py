@@ -1,0 +1,218 @@
+"""Durable appends beside an event-sourcing library, a bare INSERT and a bare COPY.
+
+    python -m tests.benchmarks.bench_append [--events 400] [--writers 1 8] [--rounds 5] [--bulk 20000]
+
+One PostgreSQL with fsync on; writers are processes; sides take turns within each round, and the
+medians of the rounds are compared. What each side does for one event:
+
+    ours      key looked up and kept, head moved, hash chained by the server, event written: one call
+    library   `eventsourcing` with its PostgreSQL recorder as it comes: aggregate event mapped,
+              table locked, event written (no key, no chain)
+    bare      psycopg: INSERT of the same row with the same indexes, commit (no key, no chain)
+
+The slow flush is PostgreSQL's own `commit_delay` of 1 ms with `commit_siblings` 0: whoever leads a
+flush waits that long first, and others join it, as with a slow disk. What one commit then takes is
+measured and printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from tests.benchmarks import durable
+from tests.benchmarks import eventsourcing_peer as peer
+from tests.benchmarks.report import Row, median_rate, show
+
+Work = Callable[[int, int], None]
+_rounds = itertools.count()
+
+
+def main(argv: Sequence[str] | None = None) -> list[Row]:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=400, help="of each writer in each round")
+    parser.add_argument("--writers", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--bulk", type=int, default=20_000, help="facts of a bulk load")
+    asked = parser.parse_args(argv)
+    rows: list[Row] = []
+    with durable.house() as url:
+        sides = _sides(url)
+        for writers in asked.writers:
+            rows += _durable(sides, writers, asked, floor=3.5 if writers == 1 else 6.0)
+        rows += _batches(url, asked)
+    with durable.house(durable.SLOW_FLUSH) as url:
+        print(f"one commit with the flush held up takes {_one_commit(url):.2f} ms")
+        slow = "1 ms flush: "
+        rows += _durable(_sides(url), max(asked.writers), asked, floor=9.0, what=slow)
+    return rows
+
+
+def _durable(
+    sides: dict[str, Work], writers: int, asked: Any, *, floor: float, what: str = ""
+) -> list[Row]:
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(asked.rounds):
+        for name, work in sides.items():
+            number = next(_rounds)
+            rates[name].append(durable.rate(writers, asked.events, partial(work, number)))
+    ours, library, bare = (median_rate(rates[name]) for name in ("ours", "library", "bare"))
+    one_trip = median_rate(rates["bare, autocommit"])
+    work = f"{what}durable append, {writers} writer{'s' * (writers > 1)}"
+    rows = [
+        Row(work, ours, "eventsourcing, PostgreSQL", library, ours / library, floor),
+        Row(work, ours, "psycopg INSERT, commit", bare, ours / bare, 0.9),
+        Row(work, ours, "psycopg INSERT in autocommit", one_trip, ours / one_trip, 0),
+    ]
+    return rows[:1] if what else rows
+
+
+# --- sides ------------------------------------------------------------------------------------
+
+
+def _sides(url: str) -> dict[str, Any]:
+    """What takes turns; each is called with the round, the writer, and how many."""
+    import psycopg
+
+    from clearing import codec, store
+    from clearing.domain.events import PriceSetCorrected
+    from tests.builders import CAUSE, START
+
+    fact = PriceSetCorrected(
+        corrects=1,
+        price_set="a" * 64,
+        source="a venue",
+        at="2026-01-01T00:00:00.000000Z",
+        quotes=400,
+        simulated=True,
+        reason="a comparison",
+    )
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE bench_event (LIKE clearing_event INCLUDING ALL)")
+    payload = codec.encode(fact)
+    there: dict[str, Any] = {}
+
+    def ours(number: int, writer: int, count: int) -> None:
+        stream = f"reconciliation-{number}-{writer}"
+        if not count:
+            store.append_once(stream, fact, at=START, cause=CAUSE)
+        for each in range(count):
+            key = store.Key(scope="venue:XDER", key=f"{number}-{writer}-{each}", content=payload)
+            store.append_once(stream, fact, at=START, cause=CAUSE, key=key)
+
+    def bare(autocommit: bool, number: int, writer: int, count: int) -> None:
+        if not count:
+            there["bare"] = psycopg.connect(url, autocommit=autocommit)
+        connection, digest = there["bare"], b"x" * 32
+        for each in range(count):
+            row = [
+                *(f"reconciliation-{number}-{writer}", each + 1, fact.NAME, START, START),
+                *(CAUSE.actor, CAUSE.correlation_id, None, payload, digest),
+            ]
+            connection.execute(INSERT, row, prepare=True)
+            if not autocommit:
+                connection.commit()
+
+    peer.make_table(url)
+
+    def library(_number: int, _writer: int, count: int) -> None:
+        if not count:
+            there["library"] = peer.Writer(url)
+        else:
+            there["library"].one_by_one(count)
+
+    return {
+        "ours": ours,
+        "library": library,
+        "bare": partial(bare, False),
+        "bare, autocommit": partial(bare, True),
+    }
+
+
+INSERT = """
+    INSERT INTO bench_event (stream, version, name, effective_at, recorded_at, actor,
+                             correlation_id, cause, payload, hash)
+    VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
+"""
+
+
+# --- batches ----------------------------------------------------------------------------------
+
+
+def _batches(url: str, asked: Any) -> list[Row]:
+    """A thousand events of one stream in one save; and many of many streams in one load."""
+    from clearing import store
+    from clearing.domain.events import PriceSetCorrected
+    from tests.builders import CAUSE, START
+
+    fact = PriceSetCorrected(
+        corrects=1, price_set="a" * 64, source="a venue", at="2026-01-01", quotes=400,
+        simulated=True, reason="a comparison",
+    )  # fmt: skip
+    library = peer.Writer(url)
+
+    @store.decision
+    def batch(stream: str, count: int) -> None:
+        claimed = store.claim(stream)
+        store.append_all([(claimed, fact)] * count, at=START, cause=CAUSE)
+
+    told = [store.Told(f"cycle-{each % 500}", fact, START) for each in range(asked.bulk)]
+    rates: dict[str, list[float]] = {"batch": [], "library": [], "load": [], "copy": []}
+    for _ in range(asked.rounds):
+        number = next(_rounds)
+        rates["batch"].append(_timed(1000, lambda n=number: batch(f"group-{n}", 1000)))
+        rates["library"].append(_timed(1000, lambda: library.batch(1000)))
+        rates["load"].append(_timed(asked.bulk, lambda: store.load(told, cause=CAUSE)))
+        rates["copy"].append(_copied(url, asked.bulk))
+    ours, theirs, load, copy = (median_rate(them) for them in rates.values())
+    return [
+        Row("batch of 1,000", ours, "eventsourcing batch of 1,000", theirs, ours / theirs, 4.0),
+        Row("bulk load with chain", load, "COPY BINARY of the same bytes", copy, load / copy, 0.67),
+    ]
+
+
+def _timed(count: int, work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - start)
+
+
+def _copied(url: str, count: int) -> float:
+    """The same rows again, as bytes the server sent, into a table with the same indexes."""
+    import psycopg
+
+    columns = INSERT.partition("(")[2].partition(")")[0]
+    with psycopg.connect(url) as there:
+        there.execute("TRUNCATE bench_event")
+        there.commit()
+        newest = f"SELECT {columns} FROM clearing_event ORDER BY sequence DESC LIMIT {count}"
+        with there.cursor() as cursor:
+            with cursor.copy(f"COPY ({newest}) TO STDOUT (FORMAT binary)") as copy:
+                held = b"".join(bytes(part) for part in copy)
+            start = time.perf_counter()
+            with cursor.copy(f"COPY bench_event ({columns}) FROM STDIN (FORMAT binary)") as copy:
+                copy.write(held)
+            there.commit()
+        return count / (time.perf_counter() - start)
+
+
+def _one_commit(url: str) -> float:
+    """Milliseconds, median, of a commit that writes one row."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as there:
+        there.execute("CREATE TABLE bench_commit (it int)")
+        took = []
+        for _ in range(50):
+            start = time.perf_counter()
+            there.execute("INSERT INTO bench_commit VALUES (1)")
+            took.append(time.perf_counter() - start)
+    return sorted(took)[25] * 1e3
+
+
+if __name__ == "__main__":
+    show(main())
