@@ -93,6 +93,36 @@ def test_a_batch_with_one_wrong_trade_records_none_and_points_at_it():
     assert events() == before
 
 
+def test_a_batch_may_ask_for_a_result_of_each():
+    caller = venue()
+    body = {
+        "trades": [a_report(), a_report(trade_id="t-2", price="90000.3"), a_report(trade_id="t-3")],
+        "mode": "each",
+    }
+
+    first = caller.post("/trades/batch", body)
+    again = caller.post("/trades/batch", body)
+
+    assert first.status_code == 201
+    taken, refused, last = first.json()["trades"]
+    assert (taken["problem"], last["problem"]) == (None, None)
+    assert refused["sequence"] is None
+    assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "price-off-tick")
+    assert refused["problem"]["errors"][0]["pointer"] == "/trades/1/price"
+    assert selectors.recorded(last["sequence"]).fact.trade_id == "t-3"
+    assert [it["sequence"] for it in again.json()["trades"]] == [
+        taken["sequence"],
+        None,
+        last["sequence"],
+    ]
+
+
+def test_a_batch_has_one_of_two_modes():
+    answer = venue().post("/trades/batch", {"trades": [a_report()], "mode": "some"})
+
+    assert problem(answer) == (400, "request-not-valid", ["/mode"])
+
+
 def test_one_id_twice_in_a_batch_with_other_content_is_refused():
     answer = venue().post("/trades/batch", {"trades": [a_report(), a_report(quantity="2")]})
 
