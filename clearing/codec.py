@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
 from importlib import import_module
@@ -29,8 +29,7 @@ def catalogue() -> dict[str, type]:
 
 def encode(fact: Any) -> str:
     """Canonical: sorted keys, no spaces, so that the hash depends on the content alone."""
-    kind: Hashable = type(fact)
-    return _canonical({name: getattr(fact, name) for name in _fields(kind)})
+    return _canonical({name: getattr(fact, name) for name in _fields(fact.__class__)})
 
 
 @cache

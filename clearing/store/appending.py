@@ -86,10 +86,10 @@ def append_all(
         cause=cause,
         remembering=remembering,
     )
-    recorded, reached, heads = write(batch)
+    sequences, reached, heads = write(batch)
     for stream, version, head in zip(streams.values(), reached, heads, strict=True):
         stream.version, stream.head = version, head
-    return [it.sequence for it in recorded]
+    return sequences
 
 
 def append_once(
@@ -153,8 +153,8 @@ class Batch:
     following: Callable[[int, Any], Iterable[tuple[str, str | None]]] | None = None
 
 
-def write(batch: Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
-    """Record them; what they became, and each stream's version and head afterwards."""
+def write(batch: Batch) -> tuple[list[int], list[int], list[bytes]]:
+    """Record them; their sequences, and each stream's version and head afterwards."""
     places = {name: place for place, name in enumerate(batch.streams, 1)}
     stream_of = [places[name] for name, _ in batch.facts]
     parameters = [
@@ -164,7 +164,7 @@ def write(batch: Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
         binary.int4s(stream_of),
         binary.texts([fact.NAME for _, fact in batch.facts]),
         binary.texts([codec.encode(fact) for _, fact in batch.facts]),
-        batch.at,
+        binary.times(batch.at),
         *(batch.cause.actor, batch.cause.correlation_id, batch.cause.sequence),
         *_effects(batch.facts),
         *_moved(batch.facts),
@@ -178,11 +178,11 @@ def write(batch: Batch) -> tuple[list[Recorded], list[int], list[bytes]]:
         assert not ours, error.__cause__  # a head that moved under its own lock
         raise
     sequences, reached, heads, recorded_at, jobs_left, kinds_left = row
-    recorded = _recorded(batch, sequences, reached, stream_of, recorded_at.astimezone(UTC))
-    project(recorded)
+    if any(fact.NAME in projectors() for _, fact in batch.facts):
+        project(_recorded(batch, sequences, reached, stream_of, recorded_at.astimezone(UTC)))
     if jobs_left:
         jobs.poke_after_commit(list(zip(jobs_left, kinds_left, strict=True))[: jobs.MOST_POKED])
-    return recorded, reached, heads
+    return sequences, reached, heads
 
 
 def _recorded(

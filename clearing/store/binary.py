@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
 from weakref import WeakSet
@@ -46,6 +47,10 @@ class Bytes(_Packed):
     """bytea[]"""
 
 
+class Times(_Packed):
+    """timestamptz[]"""
+
+
 class _PackedDumper(Dumper):
     format = Format.BINARY
 
@@ -55,8 +60,16 @@ class _PackedDumper(Dumper):
 
 _DUMPERS = {
     packed: type(f"{packed.__name__}Dumper", (_PackedDumper,), {"oid": _ARRAY_OF[element]})
-    for packed, element in ((Int4s, _INT4), (Int8s, _INT8), (Texts, _TEXT), (Bytes, _BYTEA))
+    for packed, element in (
+        (Int4s, _INT4),
+        (Int8s, _INT8),
+        (Texts, _TEXT),
+        (Bytes, _BYTEA),
+        (Times, _TIMESTAMPTZ),
+    )
 }
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # the server counts microseconds from here
+_MICROSECOND = timedelta(microseconds=1)
 _taught: WeakSet[Any] = WeakSet()
 
 
@@ -76,6 +89,12 @@ def int8s(numbers: Sequence[int]) -> Int8s:
     count = len(numbers)
     each = [part for number in numbers for part in (8, number)]
     return Int8s(_head(_INT8, count) + struct.pack(">" + "iq" * count, *each))
+
+
+def times(instants: Sequence[datetime]) -> Times:
+    count = len(instants)
+    each = [part for at in instants for part in (8, (at - _EPOCH) // _MICROSECOND)]
+    return Times(_head(_TIMESTAMPTZ, count) + struct.pack(">" + "iq" * count, *each))
 
 
 def texts(strings: Sequence[str | None]) -> Texts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -60,25 +61,32 @@ def load(told: Sequence[Told], *, cause: Cause) -> list[int]:
                 if last.get((kind, account), before + place) == before + place:
                     yield kind, account
 
-        recorded, reached, heads = write(
+        written, reached, heads = write(
             Batch(
                 streams=named,
                 expected=[streams[name].version for name in named],
                 heads=[streams[name].head for name in named],
                 facts=[(it.stream, it.fact) for it in stretch],
-                at=[it.at for it in stretch],
+                at=_one_or_each([it.at for it in stretch]),
                 cause=cause,
                 following=following,
             )
         )
         for name, version, head in zip(named, reached, heads, strict=True):
             streams[name].version, streams[name].head = version, head
-        sequences += [it.sequence for it in recorded]
+        sequences += written
     return sequences
 
 
-def _at_state(fact: Any) -> list[str]:
+def _one_or_each(times: list[datetime]) -> list[datetime]:
+    return times[:1] if len(set(times)) == 1 else times
+
+
+def _at_state(fact: Any) -> tuple[str, ...]:
+    return _kinds_at_state(fact.NAME) if hasattr(fact, "account_id") else ()
+
+
+@cache
+def _kinds_at_state(name: str) -> tuple[str, ...]:
     kinds = import_module(settings.SURETY_ROUTES).LOOKS_AT_STATE
-    if getattr(fact, "account_id", None) is None:
-        return []
-    return [kind for kind in routes().get(fact.NAME, ()) if kind in kinds]
+    return tuple(kind for kind in routes().get(name, ()) if kind in kinds)

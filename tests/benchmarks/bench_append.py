@@ -55,13 +55,14 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
 def _durable(
     sides: dict[str, Work], writers: int, asked: Any, *, floor: float, what: str = ""
 ) -> list[Row]:
-    rates: dict[str, list[float]] = {name: [] for name in sides}
+    rates: dict[str, list[int]] = {name: [] for name in sides}
     for _ in range(asked.rounds):
         for name, work in sides.items():
             number = next(_rounds)
-            rates[name].append(durable.rate(writers, asked.events, partial(work, number)))
+            rates[name].append(round(durable.rate(writers, asked.events, partial(work, number))))
     ours, library, bare = (median_rate(rates[name]) for name in ("ours", "library", "bare"))
     one_trip = median_rate(rates["bare, autocommit"])
+    print(f"{what}{writers} writers: {rates}", flush=True)
     work = f"{what}durable append, {writers} writer{'s' * (writers > 1)}"
     rows = [
         Row(work, ours, "eventsourcing, PostgreSQL", library, ours / library, floor),
@@ -168,6 +169,7 @@ def _batches(url: str, asked: Any) -> list[Row]:
         rates["library"].append(_timed(1000, lambda: library.batch(1000)))
         rates["load"].append(_timed(asked.bulk, lambda: store.load(told, cause=CAUSE)))
         rates["copy"].append(_copied(url, asked.bulk))
+    print(rates, flush=True)
     ours, theirs, load, copy = (median_rate(them) for them in rates.values())
     return [
         Row("batch of 1,000", ours, "eventsourcing batch of 1,000", theirs, ours / theirs, 4.0),

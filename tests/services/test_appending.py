@@ -18,7 +18,7 @@ from clearing.domain.events import (
     InstrumentHalted,
     PriceSetCorrected,
 )
-from clearing.services import verification
+from clearing.services import replays, verification
 from config.routes import LOOKS_AT_STATE
 from tests.builders import CAUSE, START, a_house, after
 
@@ -361,3 +361,46 @@ def test_a_table_of_the_sessions_own_does_not_stand_in_for_the_log():
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM public.clearing_command WHERE key = 'k'")
         assert cursor.fetchone() == (1,)
+
+
+# --- projectors of many -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def seen(monkeypatch) -> list[tuple[str, list[int]]]:
+    """What a projector of one and a projector of many are given, in the order they are."""
+    found: list[tuple[str, list[int]]] = []
+
+    def one(recorded: store.Recorded) -> None:
+        found.append(("one", [recorded.sequence]))
+
+    @store.takes_many
+    def many(recorded: list[store.Recorded]) -> None:
+        found.append(("many", [it.sequence for it in recorded]))
+
+    projectors = {PriceSetCorrected.NAME: (many, one), CollateralDeposited.NAME: (many,)}
+    for where in ("clearing.store.appending.projectors", "clearing.store.projectors"):
+        monkeypatch.setattr(where, lambda: projectors)
+    return found
+
+
+def test_a_projector_of_many_gets_all_facts_of_an_append_at_once_and_last(seen):
+    sequences = append_all(
+        ("reconciliation-A", corrected()),
+        ("account-SOUTH-1", deposited()),
+        ("reconciliation-A", corrected()),
+    )
+
+    assert seen == [("one", sequences[:1]), ("one", sequences[2:]), ("many", sequences)]
+
+
+def test_a_replay_gives_it_a_stretch_at_once(seen, monkeypatch):
+    sequences = [append_all(("reconciliation-A", corrected()))[0] for _ in range(5)]
+    monkeypatch.setattr(replays, "STRETCH", 3)
+    seen.clear()
+
+    with replays.aside():
+        replays.replay(after=sequences[0] - 1)
+
+    assert [it for kind, it in seen if kind == "many"] == [sequences[:3], sequences[3:]]
+    assert [it for kind, it in seen if kind == "one"] == [[each] for each in sequences]
