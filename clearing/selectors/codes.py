@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from django.db.models import Q
+
 from clearing import models
 from clearing.domain import entries
 from clearing.domain.amendment import CODES, Codes
 from clearing.domain.asset import AssetKind, AssetProfile
+from clearing.domain.fpml import Product
 
 KEPT = ("asset", "iso4217", "dti", "isin", "underlying", "source")
 
@@ -67,3 +70,24 @@ def positions_in(symbols: Iterable[str]) -> dict[str, Mapping[str, tuple[int, in
         lots, cost = found.setdefault(account, {}).get(symbol, (0, 0))
         found[account][symbol] = (amount, cost) if what == "lots" else (lots, amount)
     return dict(found)
+
+
+def described(product: Product) -> list[str]:
+    """Symbols that a message may mean: those its ids name, or else the contracts of its kind and
+    expiry on the underlying that they name."""
+    ids = list(product.ids)
+    by_code = models.InstrumentCodes.objects.filter(
+        Q(isin__in=ids) | Q(venue_code__in=ids, mic=product.exchange)
+    )
+    found = set(by_code.values_list("symbol", flat=True))
+    found |= set(models.Instrument.objects.filter(symbol__in=ids).values_list("symbol", flat=True))
+    if found:
+        return sorted(found)
+    year, month, *_ = [*product.expiry.split("-"), "", ""]
+    if not (year.isdigit() and month.isdigit()):
+        return []
+    assets = models.AssetProfile.objects.filter(isin__in=ids).values_list("asset", flat=True)
+    rows = models.Instrument.objects.filter(underlying__in=[*ids, *assets], kind=product.kind)
+    rows = rows.filter(status__in=["listed", "halted"])
+    rows = rows.filter(expiry_at__year=int(year), expiry_at__month=int(month))
+    return sorted(rows.values_list("symbol", flat=True))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from clearing import selectors, store
-from clearing.domain import amendment, asset
+from clearing.domain import amendment, asset, instrument
 from clearing.domain.amendment import Codes
 from clearing.domain.asset import AssetProfile
 from clearing.domain.cause import Cause
 from clearing.domain.errors import naming
+from clearing.domain.events import InstrumentListed
 from clearing.domain.instrument import InstrumentUnknown
+from clearing.services import reference
 
 
 @store.decision
@@ -71,3 +73,31 @@ def describe_asset(profile: AssetProfile, *, at: datetime, cause: Cause) -> int 
     if known is not None and asset.describe(known, scale=selectors.scale(profile.asset)) == fact:
         return None
     return store.append(stream, fact, at=at, cause=cause)
+
+
+@store.decision
+def admit_described(
+    profile: AssetProfile, *, scale: int, title: str, at: datetime, cause: Cause
+) -> int | None:
+    """Admit an asset and say what it is; None when both were so already. Raises as
+    `reference.admit_asset` and `describe_asset`."""
+    admitted = reference.admit_asset(profile.asset, scale=scale, title=title, at=at, cause=cause)
+    return describe_asset(profile, at=at, cause=cause) or admitted
+
+
+@store.decision
+def list_with_codes(
+    found: Sequence[tuple[InstrumentListed, Codes]], *, at: datetime, cause: Cause
+) -> tuple[list[str], list[str]]:
+    """All of them or none; the symbols that were new, and those whose codes changed.
+
+    Raises what `reference.list_instruments` and `assign_codes` raise, with the place at fault.
+    """
+    store.claim_all(f"instrument-{terms.symbol}" for terms, _ in found)
+    digits = selectors.scales()
+    for place, (terms, _) in enumerate(found):
+        with naming(place):
+            instrument.check_terms(reference.resolve(terms, digits=digits))
+    listed = reference.list_instruments([terms for terms, _ in found], at=at, cause=cause)
+    given = {terms.symbol: codes for terms, codes in found}
+    return listed, assign_codes(given, at=at, cause=cause)
