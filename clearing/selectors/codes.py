@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from decimal import Decimal
+from itertools import islice
+from typing import Any
 
 from django.db.models import Q
 
@@ -12,6 +15,8 @@ from clearing.domain import entries
 from clearing.domain.amendment import CODES, Codes
 from clearing.domain.asset import AssetKind, AssetProfile
 from clearing.domain.fpml import Product
+from clearing.selectors import log
+from clearing.store import Recorded
 
 KEPT = ("asset", "iso4217", "dti", "isin", "underlying", "source")
 
@@ -22,16 +27,6 @@ def codes(symbols: Iterable[str] | None = None) -> dict[str, Codes]:
     if symbols is not None:
         rows = rows.filter(symbol__in=list(symbols))
     return {row.symbol: Codes(**{name: getattr(row, name) for name in CODES}) for row in rows}
-
-
-def named(*, isin: str = "", mic: str = "", venue_code: str = "") -> list[str]:
-    """Symbols that carry every code given, in order; none where none is given."""
-    given = {"isin": isin, "mic": mic, "venue_code": venue_code}
-    asked = {name: code for name, code in given.items() if code}
-    if not asked:
-        return []
-    rows = models.InstrumentCodes.objects.filter(**asked).order_by("symbol")
-    return list(rows.values_list("symbol", flat=True))
 
 
 def asset_profiles() -> dict[str, AssetProfile]:
@@ -46,17 +41,32 @@ def asset_profiles() -> dict[str, AssetProfile]:
     }
 
 
+def assets(*, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
+    """Assets past a name, in order, each with what it is; `kind` is None until it is described."""
+    rows = list(models.Asset.objects.filter(asset__gt=after).order_by("asset")[:limit])
+    described = asset_profiles()
+    bare = dict.fromkeys(KEPT, "") | {"kind": None, "leverage": None}
+    return [
+        {
+            **(asdict(described[row.asset]) if row.asset in described else bare),
+            "asset": row.asset,
+            "title": row.title,
+            "scale": row.scale,
+        }
+        for row in rows
+    ]
+
+
+def terms_history(symbol: str, *, after: int = 0, limit: int | None = None) -> list[Recorded]:
+    """An instrument's facts past a version, oldest first."""
+    return list(islice(log.stream(f"instrument-{symbol}", after=after), limit))
+
+
 def series_of(underlying: str) -> list[str]:
     """Symbols of the live contracts on an underlying that hold positions, in order."""
     rows = models.Instrument.objects.filter(
         underlying=underlying, status__in=["listed", "halted"]
     ).exclude(kind="spot")
-    return list(rows.order_by("symbol").values_list("symbol", flat=True))
-
-
-def adjusted_on(underlying: str) -> list[str]:
-    """Symbols of contracts on an underlying that were adjusted, in order."""
-    rows = models.Instrument.objects.filter(underlying=underlying, status="adjusted")
     return list(rows.order_by("symbol").values_list("symbol", flat=True))
 
 

@@ -37,8 +37,7 @@ def book(
     for place, execution in enumerate(message.executions):
         with naming(place):
             reported.append(_trade(execution, parties, venue=venue, at=at))
-    accounts = {account_id for it in reported for account_id in (it.buyer, it.seller)}
-    latest = {account_id: selectors.account_row(account_id).sequence for account_id in accounts}
+    latest = selectors.latest_of(name for it in reported for name in (it.buyer, it.seller))
     sequences = trades.novate_all(reported, at=at, cause=cause)
     return [
         Booked(trade=it, sequence=place, new=place > max(latest[it.buyer], latest[it.seller]))

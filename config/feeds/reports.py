@@ -152,9 +152,7 @@ def _refused(rows: Sequence[Reported], refusal: Refusal, file: str) -> RowRefuse
 @store.decision
 def _decide(reported: Sequence[Trade], *, at: datetime, cause: Cause) -> int:
     """How many were new: their facts come after everything their accounts had before."""
-    accounts = {account_id for it in reported for account_id in (it.buyer, it.seller)}
-    latest = {it.account_id: it.sequence for it in selectors.account_rows()}
-    before = {account_id: latest.get(account_id, 0) for account_id in accounts}
+    before = selectors.latest_of(name for it in reported for name in (it.buyer, it.seller))
     sequences = trades.novate_all(reported, at=at, cause=cause)
     return sum(
         sequence > max(before[it.buyer], before[it.seller])

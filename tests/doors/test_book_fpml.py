@@ -232,7 +232,7 @@ def test_every_party_needs_an_account(tmp_path):
 
     assert "party-unknown buyerPartyReference" in book(path, options=())[2]
     unopened = ("--party", "Party A=NOBODY-1", "--party", "HWUPKR0MPOU8FGXBT394=SOUTH-1")
-    assert "not-found account" in book(path, options=unopened)[2]
+    assert "account-not-open buyer" in book(path, options=unopened)[2]
     twice = ("--party", "Party A=NORTH-1", "--party", "Party A=SOUTH-1")
     assert "party-not-valid party" in book(path, options=twice)[2]
 
