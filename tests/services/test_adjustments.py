@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal as D
@@ -281,3 +282,36 @@ def test_positions_are_worth_what_the_market_says_on_both_sides_of_the_real_spli
     before_split, after_split = stock_closes()
     gain = 100 * (7 * after_split - before_split)
     assert max(lowest) <= gain <= min(highest)  # and it is the stock's own
+
+
+@real
+@pytest.mark.soak
+def test_the_whole_class_is_adjusted_in_one_decision():
+    """All 2,322 series of the Friday, one position in each."""
+    friday = sorted(rows_of("2014-06-06"))
+    alive = [key for key in friday if key[0] > "2014-06-06"]
+    a_house(*(series(*key) for key in alive))
+    for first in range(0, len(alive), 500):
+        some = [
+            a_trade(
+                trade_id=symbol_of(*key)[-20:],
+                venue="XCBO",
+                symbol=symbol_of(*key),
+                quantity="100",
+                price="1.00",
+            )
+            for key in alive[first : first + 500]
+        ]
+        trades.novate_all(some, at=START, cause=CAUSE)
+    started = time.monotonic()
+
+    done = split()
+
+    print(
+        f"{len(done.series)} series, {done.accounts} accounts, {time.monotonic() - started:.1f} s"
+    )
+    assert len(done.series) == len(alive)
+    north = selectors.account("NORTH-1")
+    quoted = [key for key, row in rows_of("2014-06-09").items() if row["ask_close"]]
+    assert all(north.lots(symbol_of(*key)) == 7 for key in quoted)
+    everything_adds_up()
