@@ -22,7 +22,7 @@ _IN_THE_MESSAGE = (
     *("expirationDate", "strike", "strikePrice", "optionType", "multiplier", "exerciseStyle"),
     *("equityExercise", "settlementType", "equityPremium", "numberOfOptions", "pricing", "number"),
     *("value", "amount", "optionEntitlement", "symbol", "quantity", "price", "buyer", "seller"),
-    *("key", "swap", "equityOption", "tradeHeader", "partyTradeIdentifier", "singleUnderlyer"),
+    *("key", "tradeHeader", "partyTradeIdentifier", "singleUnderlyer"),
 )
 
 

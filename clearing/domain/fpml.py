@@ -128,7 +128,7 @@ def _execution(trade: _Node, parties: dict[str, tuple[str, ...]]) -> Execution:
     elif node.name in OPTIONS:
         product, contracts, price = _unlisted(node)
     else:
-        raise FpmlNotTaken(field=node.name, product=node.name)
+        raise FpmlNotTaken(field="product", product=node.name)
     identifier = trade.need("tradeHeader/partyTradeIdentifier")
     issued = identifier.need("tradeId")
     return Execution(

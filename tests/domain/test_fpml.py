@@ -116,7 +116,7 @@ def test_a_request_for_clearing_is_read_alike():
             a_message(a_trade(terms="<exerciseStyle>American</exerciseStyle>", product="option")),
             "exerciseStyle",
         ),
-        (a_message("<trade><tradeHeader/><swap/></trade>"), "swap"),
+        (a_message("<trade><tradeHeader/><swap/></trade>"), "product"),
     ],
 )
 def test_other_messages_and_products_are_refused_by_name(text, field):

@@ -287,7 +287,7 @@ def test_positions_are_worth_what_the_market_says_on_both_sides_of_the_real_spli
 @real
 @pytest.mark.soak
 def test_the_whole_class_is_adjusted_in_one_decision():
-    """All 2,322 series of the Friday, one position in each."""
+    """Every series that outlives the Friday, one position in each."""
     friday = sorted(rows_of("2014-06-06"))
     alive = [key for key in friday if key[0] > "2014-06-06"]
     a_house(*(series(*key) for key in alive))
