@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -32,10 +32,12 @@ RUN = "accounts.run_house"
 Link = tuple[str, str]  # title, address
 
 
-class Carry(Protocol):
-    """Does an order on a record, by one service, and says what came of it."""
-
-    def __call__(self, record: Any, *, reason: str, cause: Cause) -> str: ...
+class WhyForm(forms.Form):
+    reason = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Recorded with your name in the fact this leads to.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +49,9 @@ class Order:
     says: str  # what will happen
     permission: str
     applies: Callable[[Any], bool]
-    carry: Carry
-
-
-class WhyForm(forms.Form):
-    reason = forms.CharField(
-        max_length=200,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-        help_text="Recorded with your name in the fact this leads to.",
-    )
+    carry: Callable[..., str]  # (record, *, cause, and the form's fields): says what came of it
+    form: type[WhyForm] = WhyForm
+    starts: Callable[[Any], dict[str, Any]] = lambda _record: {}  # what the form stands at first
 
 
 class RecordDesk(ModelAdmin):  # type: ignore[misc]
@@ -159,9 +155,10 @@ class RecordDesk(ModelAdmin):  # type: ignore[misc]
         record = self.get_object(request, unquote(object_id))
         if record is None:
             raise Http404
-        form = WhyForm(request.POST if request.method == "POST" else None)
+        sent = request.POST if request.method == "POST" else None
+        form = order.form(sent, initial=order.starts(record))
         if form.is_valid():
-            return self._carried(request, record, order, reason=form.cleaned_data["reason"])
+            return self._carried(request, record, order, **form.cleaned_data)
         return render(
             request,
             "desk/order.html",
@@ -176,10 +173,10 @@ class RecordDesk(ModelAdmin):  # type: ignore[misc]
         )
 
     def _carried(
-        self, request: HttpRequest, record: Any, order: Order, *, reason: str
+        self, request: HttpRequest, record: Any, order: Order, **asked: Any
     ) -> HttpResponse:
         try:
-            came = order.carry(record, reason=reason, cause=cause_of(request))
+            came = order.carry(record, cause=cause_of(request), **asked)
         except Refusal as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

@@ -2,13 +2,23 @@
 
 from django.urls import path
 
-from clearing.api import collateral, holdings, paths, reference, trades, trail
+from clearing.api import (
+    codes,
+    collateral,
+    executions,
+    holdings,
+    paths,
+    reference,
+    trades,
+    trail,
+)
 
 assert paths  # registers what `name` and `symbol` mean below
 
 urlpatterns = [
     path("trades", trades.Trades.as_view(), name="trades"),
     path("trades/batch", trades.TradeBatch.as_view(), name="trade-batch"),
+    path("trades/fpml", executions.FpmlTrades.as_view(), name="trade-fpml"),
     path("accounts/<name:account_id>/positions", holdings.AccountPositions.as_view()),
     path("accounts/<name:account_id>/balances", holdings.AccountBalances.as_view()),
     path("accounts/<name:account_id>/deposits", collateral.Deposits.as_view()),
@@ -20,6 +30,8 @@ urlpatterns = [
     ),
     path("instruments", reference.Instruments.as_view()),
     path("instruments/<symbol:symbol>", reference.OneInstrument.as_view()),
+    path("instrument-history/<symbol:symbol>", codes.TermsHistory.as_view()),
+    path("assets", codes.Assets.as_view()),
     path("prices", reference.LatestPrices.as_view()),
     path("clock", reference.BusinessClock.as_view()),
     path("events", trail.OwnEvents.as_view()),

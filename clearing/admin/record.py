@@ -9,24 +9,18 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from clearing import codec, models, selectors
 from clearing.desk import (
-    ACT,
     EndlessDesk,
     MoneyDesk,
-    Order,
-    RecordDesk,
     account_link,
     event_link,
     trail_link,
 )
-from clearing.domain.cause import Cause
-from clearing.domain.instrument import Status
-from clearing.services import jobs, reference, timekeeping
+from clearing.services import jobs
 
 
 class FactFilter(admin.SimpleListFilter):
@@ -110,47 +104,6 @@ class JobDesk(EndlessDesk):
             self.message_user(request, f"{left} left as they are: not dead", messages.WARNING)
 
 
-def _halt(record: models.Instrument, *, reason: str, cause: Cause) -> str:
-    halted = reference.halt(record.symbol, reason=reason, at=timekeeping.now(), cause=cause)
-    return f"{record.symbol} {'is halted' if halted else 'was halted already'}"
-
-
-def _resume(record: models.Instrument, *, reason: str, cause: Cause) -> str:
-    resumed = reference.resume(record.symbol, reason=reason, at=timekeeping.now(), cause=cause)
-    return f"{record.symbol} {'trades again' if resumed else 'was trading already'}"
-
-
-@admin.register(models.Instrument)
-class InstrumentDesk(RecordDesk):
-    ordering = ("symbol",)
-    list_display = ("symbol", "kind", "payoff", "settlement", "lot_size", "tick_size", "status")
-    list_filter = ("status", "kind", "payoff")
-    search_fields = ("symbol__istartswith",)
-    orders = (
-        Order(
-            name="halt",
-            title="Halt",
-            says="Nothing trades in it until it is resumed, liquidations included. Prices are still"
-            " sealed and margin is held as before.",
-            permission=ACT,
-            applies=lambda instrument: instrument.status == Status.LISTED,
-            carry=_halt,
-        ),
-        Order(
-            name="resume",
-            title="Resume",
-            says="It trades again from now on.",
-            permission=ACT,
-            applies=lambda instrument: instrument.status == Status.HALTED,
-            carry=_resume,
-        ),
-    )
-
-    def links(self, record: models.Instrument) -> list[tuple[str, str]]:
-        stream = reverse("admin:clearing_event_changelist")
-        return [("Its facts", f"{stream}?stream=instrument-{record.symbol}")]
-
-
 @admin.register(models.PriceSet)
 class PriceSetDesk(EndlessDesk):
     ordering = ("-sequence",)
@@ -194,12 +147,6 @@ class WithdrawalDesk(MoneyDesk):
     @admin.display(description="asked for by event")
     def event(self, row: models.Withdrawal) -> SafeString | str:
         return event_link(row.sequence)
-
-
-@admin.register(models.Asset)
-class AssetDesk(RecordDesk):
-    ordering = ("asset",)
-    list_display = ("asset", "title", "scale")
 
 
 @admin.register(models.Block)

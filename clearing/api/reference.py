@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -13,6 +14,8 @@ from clearing import selectors
 from clearing.api.door import Door, checked
 from clearing.api.fields import DecimalText, Moment
 from clearing.api.pages import NamePage, page, paged
+from clearing.domain import amendment
+from clearing.domain.amendment import Codes
 from clearing.domain.instrument import Instrument as Terms
 from clearing.domain.instrument import Kind, Payoff, Status
 from clearing.services import timekeeping
@@ -33,6 +36,17 @@ class Instrument(serializers.Serializer[Any]):
     strike = DecimalText(allow_null=True)
     option_type = serializers.ChoiceField(choices=["call", "put"], allow_null=True)
     status = serializers.ChoiceField(choices=[it.value for it in Status])
+    price_step = DecimalText(allow_null=True, help_text="New trades are priced in multiples of it.")
+    lowest_price = DecimalText(allow_null=True)
+    highest_price = DecimalText(allow_null=True)
+    successor = serializers.CharField(help_text="The contract it was adjusted into; else empty.")
+    isin = serializers.CharField(help_text="ISO 6166; codes are empty where it has none.")
+    cfi = serializers.CharField(help_text="ISO 10962.")
+    mic = serializers.CharField(help_text="ISO 10383.")
+    dti = serializers.CharField(help_text="ISO 24165, of the underlying token.")
+    upi = serializers.CharField(help_text="ISO 4914.")
+    venue_code = serializers.CharField(help_text="What its venue calls it.")
+    contract_size = DecimalText(help_text="Units in what its venue counts as one contract.")
 
 
 class Quote(serializers.Serializer[Any]):
@@ -76,10 +90,15 @@ class Instruments(Door):
 
         symbols = selectors.symbols(after=query["cursor"], limit=query["limit"] + 1)
 
-        terms = selectors.instruments(symbols)
+        terms, codes = selectors.instruments(symbols), selectors.codes(symbols)
         found = [terms[symbol] for symbol in symbols]
         return Response(
-            page(found, limit=query["limit"], place=lambda it: it.symbol, show=_instrument)
+            page(
+                found,
+                limit=query["limit"],
+                place=lambda it: it.symbol,
+                show=lambda it: _instrument(it, codes.get(it.symbol, Codes())),
+            )
         )
 
 
@@ -94,7 +113,9 @@ class OneInstrument(Door):
         responses={200: Instrument},
     )
     def get(self, _request: Request, symbol: str) -> Response:
-        return Response(_instrument(selectors.instrument(symbol)))
+        it = selectors.instrument(symbol)
+        codes = selectors.codes([symbol]).get(symbol, Codes())
+        return Response(_instrument(it, codes))
 
 
 class LatestPrices(Door):
@@ -162,11 +183,13 @@ class BusinessClock(Door):
         return Response(Clock(timekeeping.reading()).data)
 
 
-def _instrument(it: Terms) -> dict[str, Any]:
+def _instrument(it: Terms, codes: Codes) -> dict[str, Any]:
     option_type = None if it.is_call is None else "call" if it.is_call else "put"
     shape = Instrument(
         {
             **{name: getattr(it, name) for name in Terms.__dataclass_fields__},
+            **asdict(codes),
+            "contract_size": amendment.contract_size(it, codes),
             "option_type": option_type,
             "status": it.status.value,
         }

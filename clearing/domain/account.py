@@ -9,7 +9,7 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
-from clearing.domain import amounts, entries
+from clearing.domain import amounts, entries, instrument
 from clearing.domain.errors import Refusal
 from clearing.domain.events import (
     AccountClosed,
@@ -161,8 +161,11 @@ def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
     """Open accounts take on risk; suspended ones may only shed it.
 
     The house's own accounts stand on the other side of entries and never trade; the backstop trades
-    with the house alone. Raises AccountNotOpen, AccountRingFenced.
+    with the house alone. What the house itself reports is at the mark, whatever an instrument's
+    amended bounds are. Raises AccountNotOpen, AccountRingFenced, PriceOffTick, PriceOutsideLimits.
     """
+    if leg.venue != HOUSE_VENUE:
+        instrument.check_bounds(it, leg.price_ticks)
     if account.kind == BACKSTOP and leg.venue != HOUSE_VENUE:
         raise AccountRingFenced(field=leg.side, account=leg.account_id)
     if leg.account_id in entries.HOUSE_ACCOUNTS:

@@ -55,6 +55,12 @@ def fitting(minor: int, *, field: str | None = None) -> int:
     return minor
 
 
+def multiple(amount: Decimal, *, of: Decimal) -> bool:
+    """Whether it is a whole number of steps, however large."""
+    with localcontext(prec=300):  # what `decimal` lets in, over the smallest step, is shorter
+        return amount % of == 0
+
+
 def positive(minor: int, *, field: str | None = None) -> int:
     if minor <= 0:
         raise AmountOutOfRange(field=field, got=minor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 
@@ -36,3 +38,13 @@ class NotFound(Refusal):
 
     code = "not-found"
     says = "There is no such thing here."
+
+
+@contextmanager
+def naming(place: int) -> Iterator[None]:
+    """A refusal of one of many says which."""
+    try:
+        yield
+    except Refusal as refusal:
+        refusal.place = place
+        raise

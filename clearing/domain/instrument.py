@@ -29,6 +29,8 @@ class Status(StrEnum):
     LISTED = "listed"
     HALTED = "halted"
     EXPIRED = "expired"
+    ADJUSTED = "adjusted"  # another contract stands for it
+    DELISTED = "delisted"
 
 
 class TermsNotValid(Refusal):
@@ -51,6 +53,12 @@ class PriceOffTick(Refusal):
     code = "price-off-tick"
     says = "The price is not a whole number of ticks."
     remedy = "Use a multiple of the tick."
+
+
+class PriceOutsideLimits(Refusal):
+    code = "price-outside-limits"
+    says = "The instrument does not trade at this price."
+    remedy = "Its step and limits are among its terms."
 
 
 class PriceNotPositive(Refusal):
@@ -77,6 +85,9 @@ class Instrument:
     tick_size  smallest step of the quoted price
     settlement the asset it pays in; scale is that asset's digits
     quote      the asset its strike and index are in
+
+    What may change while positions are open: price_step, the multiple of the tick that trades are
+    priced in, and the lowest and highest price. `successor` is the contract it was adjusted into.
     """
 
     symbol: str
@@ -93,6 +104,10 @@ class Instrument:
     strike: Decimal | None = None
     is_call: bool | None = None
     status: Status = Status.LISTED
+    price_step: Decimal | None = None
+    lowest_price: Decimal | None = None
+    highest_price: Decimal | None = None
+    successor: str = ""
 
     @property
     def priced_in_coin(self) -> bool:
@@ -135,13 +150,29 @@ def _require(holds: bool, field: str, got: object) -> None:
 
 
 def check_trading(it: Instrument, *, at: datetime) -> None:
-    """Raises InstrumentNotTrading when halted, or at and after expiry."""
+    """Raises InstrumentNotTrading when halted, when another contract stands for it, or at and after
+    expiry."""
+    if it.successor:
+        raise InstrumentNotTrading(
+            field="symbol", symbol=it.symbol, status=it.status, trades_as=it.successor
+        )
     if it.status is not Status.LISTED:
         raise InstrumentNotTrading(field="symbol", symbol=it.symbol, status=it.status)
     if it.expiry_at is not None and at >= it.expiry_at:
         raise InstrumentNotTrading(
             field="symbol", symbol=it.symbol, status="expired", expiry=clock.text(it.expiry_at)
         )
+
+
+def check_bounds(it: Instrument, ticks: int) -> None:
+    """Raises PriceOffTick, PriceOutsideLimits for a price that its amended terms do not allow."""
+    price = price_of(it, ticks)
+    if it.price_step is not None and not amounts.multiple(price, of=it.price_step):
+        raise PriceOffTick(field="price", got=price, step=it.price_step)
+    if it.lowest_price is not None and price < it.lowest_price:
+        raise PriceOutsideLimits(field="price", got=price, lowest=it.lowest_price)
+    if it.highest_price is not None and price > it.highest_price:
+        raise PriceOutsideLimits(field="price", got=price, highest=it.highest_price)
 
 
 def lots_of(it: Instrument, quantity: Decimal) -> int:

@@ -1,6 +1,7 @@
 """The record's tables, one room an area. Rows are written by the store and by projections alone."""
 
 from clearing.models.accounts import AccountState
+from clearing.models.codes import AssetProfile, InstrumentCodes
 from clearing.models.collateral import Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
@@ -11,6 +12,7 @@ from clearing.models.work import Job
 __all__ = [
     "AccountState",
     "Asset",
+    "AssetProfile",
     "Block",
     "Clock",
     "Command",
@@ -21,6 +23,7 @@ __all__ = [
     "Holding",
     "HousePolicy",
     "Instrument",
+    "InstrumentCodes",
     "Job",
     "PriceBody",
     "PriceSet",

@@ -25,6 +25,10 @@ class Instrument(models.Model):
     option_type = models.CharField(max_length=4)
     status = models.CharField(max_length=10)
     index = models.CharField(max_length=40, default="")  # final, once expired
+    price_step = models.CharField(max_length=40, default="")  # what bounds new trades; "" is none
+    lowest_price = models.CharField(max_length=40, default="")
+    highest_price = models.CharField(max_length=40, default="")
+    successor = models.CharField(max_length=40, default="")  # what it was adjusted into
     sequence = models.BigIntegerField()
 
     class Meta:

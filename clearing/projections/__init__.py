@@ -20,15 +20,16 @@ from typing import Any
 
 from clearing import models
 from clearing.domain import events
-from clearing.projections import accounts, collateral, prices, reference
+from clearing.projections import accounts, adjustments, collateral, prices, reference
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, prices, accounts, collateral)
+AREAS = (reference, adjustments, prices, accounts, collateral)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
     events.CollateralDeposited,
     events.ContractSettled,
     events.PenaltyCharged,
+    events.LotsAdjusted,
 )
 PROJECTIONS: dict[type, Callable[..., Any]] = {
     fact: project for area in AREAS for fact, project in area.PROJECTIONS.items()

@@ -37,6 +37,12 @@ def account_row(account_id: str) -> AccountRow:
     return _account_row(row)
 
 
+def latest_of(accounts: Iterable[str]) -> dict[str, int]:
+    """Account -> sequence of its latest fact, of those that were opened."""
+    rows = models.AccountState.objects.filter(account__in=list(accounts))
+    return dict(rows.values_list("account", "sequence"))
+
+
 def account_rows(*, member_id: str | None = None) -> list[AccountRow]:
     rows = models.AccountState.objects.order_by("account")
     if member_id is not None:

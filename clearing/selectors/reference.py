@@ -120,14 +120,24 @@ def _sharing() -> str:
 
 def locked_instrument(symbol: str) -> Instrument:
     """Held alone, after whoever shares it. Raises InstrumentUnknown."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM clearing_instrument WHERE symbol = %s FOR UPDATE", [symbol])
+    locked_instruments([symbol])
     return instrument(symbol)
+
+
+def locked_instruments(symbols: Iterable[str]) -> dict[str, Instrument]:
+    """Many of them, each held alone, in the order of their names."""
+    named = list(symbols)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM clearing_instrument WHERE symbol = ANY (%s) ORDER BY symbol FOR UPDATE",
+            [named],
+        )
+    return instruments(named)
 
 
 def expiring(*, at: datetime) -> list[str]:
     """Listed or halted instruments whose expiry has passed, in order of expiry."""
-    rows = models.Instrument.objects.filter(expiry_at__lte=at).exclude(status="expired")
+    rows = models.Instrument.objects.filter(expiry_at__lte=at, status__in=["listed", "halted"])
     return list(rows.order_by("expiry_at", "symbol").values_list("symbol", flat=True))
 
 
@@ -147,6 +157,10 @@ def _resolved(row: models.Instrument, digits: Mapping[str, int]) -> Instrument:
         strike=Decimal(row.strike) if row.strike else None,
         is_call=row.option_type == "call" if row.option_type else None,
         status=Status(row.status),
+        price_step=Decimal(row.price_step) if row.price_step else None,
+        lowest_price=Decimal(row.lowest_price) if row.lowest_price else None,
+        highest_price=Decimal(row.highest_price) if row.highest_price else None,
+        successor=row.successor,
     )
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from clearing import selectors, store
 from clearing.domain import amounts, clock, instrument
+from clearing.domain.amendment import AMENDABLE, StatusNotValid
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
 from clearing.domain.events import (
@@ -26,11 +27,6 @@ class TermsDiffer(Refusal):
     code = "terms-differ"
     says = "It exists already, on other terms."
     remedy = "Terms never change in place: use another code."
-
-
-class StatusNotValid(Refusal):
-    code = "status-not-valid"
-    says = "The instrument is not in a state for that."
 
 
 @store.decision
@@ -116,7 +112,8 @@ def _scale(asset: str, digits: Mapping[str, int] | None) -> int:
 def replace_status(known: Instrument) -> Instrument:
     """The terms without what happened since."""
     plain = {name: getattr(known, name) for name in Instrument.__dataclass_fields__}
-    return Instrument(**{**plain, "status": Status.LISTED})
+    since = {"status": Status.LISTED, "successor": "", **dict.fromkeys(AMENDABLE)}
+    return Instrument(**{**plain, **since})
 
 
 @store.decision

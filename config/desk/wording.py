@@ -111,6 +111,25 @@ def _listed(it: book.InstrumentListed, _: Words) -> str:
     return f"{it.symbol} is listed: {it.payoff} {it.kind}{strike} on {it.underlying}{until}"
 
 
+def _called(it: Any, names: tuple[str, ...]) -> str:
+    given = [f"{name.upper()} {getattr(it, name)}" for name in names if getattr(it, name)]
+    return f": {', '.join(given)}" if given else ""
+
+
+def _amended(it: book.InstrumentTermsAmended, _: Words) -> str:
+    bounds = {"step": it.price_step, "lowest": it.lowest_price, "highest": it.highest_price}
+    said = ", ".join(f"{name} {price or 'none'}" for name, price in bounds.items())
+    return f"{it.symbol} trades within other bounds, {said}: {it.reason}"
+
+
+def _adjusted(it: book.ContractAdjusted, _: Words) -> str:
+    strike = f" struck at {it.new_strike} in place of {it.strike}" if it.strike else ""
+    return (
+        f"{it.symbol} is adjusted {it.numerator} for {it.denominator}: one lot is"
+        f" {it.lots_factor} of {it.new_symbol}, {it.new_lot_size} units each{strike}; {it.reason}"
+    )
+
+
 def _sealed(it: book.PriceSetSealed, _: Words) -> str:
     made_up = "simulated " if it.simulated else ""
     return f"Sealed {it.quotes:,} {made_up}prices from {it.source}, of {when(it.at)}"
@@ -216,6 +235,21 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
     book.InstrumentHalted: lambda it, _: f"{it.symbol} is halted: {it.reason}",
     book.InstrumentResumed: lambda it, _: f"{it.symbol} trades again: {it.reason}",
     book.InstrumentExpired: lambda it, _: f"{it.symbol} expired at an index of {it.index}",
+    book.AssetDescribed: lambda it, _: (
+        f"{it.asset} is a {it.kind}"
+        + (f", {it.leverage} times {it.underlying}" if it.leverage else "")
+        + _called(it, ("iso4217", "dti", "isin"))
+    ),
+    book.InstrumentCodesAssigned: lambda it, _: (
+        f"{it.symbol} has its codes" + _called(it, ("isin", "cfi", "mic", "dti", "upi"))
+    ),
+    book.InstrumentTermsAmended: _amended,
+    book.InstrumentDelisted: lambda it, _: f"{it.symbol} is delisted: {it.reason}",
+    book.ContractAdjusted: _adjusted,
+    book.LotsAdjusted: lambda it, _: (
+        f"{it.account_id} has {it.lots * it.lots_factor:,} lots of {it.new_symbol} in place of"
+        f" {it.lots:,} of {it.symbol}, at the same cost"
+    ),
     book.PriceSetSealed: _sealed,
     book.ExpiriesSettled: lambda it, _: (
         f"Expiries are settled: {it.instruments:,} instruments, {it.accounts:,} accounts"

@@ -131,10 +131,8 @@ def other_contracts(
     refused = []
     for symbol, known in selectors.instruments(terms).items():
         asked = reference.resolve(terms[symbol], digits=digits)
-        own = replace(
-            asked, lot_size=known.lot_size, tick_size=known.tick_size, status=known.status
-        )
-        if own == known:
+        own = replace(asked, lot_size=known.lot_size, tick_size=known.tick_size)
+        if own == reference.replace_status(known):
             continue
         others.add(symbol)
         place = places.get(symbol, Place("derived", 0))

@@ -137,6 +137,7 @@ def test_only_facts_about_what_is_held_move_anything():
         "withdrawal-refused",
         "contract-settled",
         "penalty-charged",
+        "lots-adjusted",
     }
 
 

@@ -8,12 +8,28 @@ A published fact never changes; `manage.py event_catalogue` freezes their shape.
 
 from __future__ import annotations
 
-from clearing.domain.events import accounts, collateral, prices, reference, settlement, trades
+from clearing.domain.events import (
+    accounts,
+    adjustments,
+    collateral,
+    prices,
+    reference,
+    settlement,
+    trades,
+)
 from clearing.domain.events.accounts import (
     AccountClosed,
     AccountOpened,
     AccountReinstated,
     AccountSuspended,
+)
+from clearing.domain.events.adjustments import (
+    AssetDescribed,
+    ContractAdjusted,
+    InstrumentCodesAssigned,
+    InstrumentDelisted,
+    InstrumentTermsAmended,
+    LotsAdjusted,
 )
 from clearing.domain.events.collateral import (
     CollateralDeposited,
@@ -43,9 +59,13 @@ from clearing.domain.events.trades import (
     TradeNovated,
 )
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement)
+AREAS = (reference, prices, accounts, trades, collateral, settlement, adjustments)
 AccountFact = (
-    accounts.AccountFact | trades.AccountFact | collateral.AccountFact | settlement.AccountFact
+    accounts.AccountFact
+    | trades.AccountFact
+    | collateral.AccountFact
+    | settlement.AccountFact
+    | adjustments.AccountFact
 )
 FACTS: tuple[type, ...] = tuple(fact for area in AREAS for fact in area.FACTS)
 
@@ -58,14 +78,20 @@ __all__ = [
     "AccountReinstated",
     "AccountSuspended",
     "AssetAdmitted",
+    "AssetDescribed",
     "ClockAdvanced",
     "CollateralDeposited",
+    "ContractAdjusted",
     "ContractSettled",
     "ExpiriesSettled",
+    "InstrumentCodesAssigned",
+    "InstrumentDelisted",
     "InstrumentExpired",
     "InstrumentHalted",
     "InstrumentListed",
     "InstrumentResumed",
+    "InstrumentTermsAmended",
+    "LotsAdjusted",
     "PenaltyCharged",
     "PolicySet",
     "PriceSetCorrected",

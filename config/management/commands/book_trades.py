@@ -1,4 +1,4 @@
-"""manage.py book_trades: a real tape becomes booked trades, under its own dates."""
+"""manage.py book_trades: a real tape becomes booked trades, under its own dates; or a report does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from clearing import console
 from clearing.domain.errors import Refusal
-from config.feeds import booking, report, sealing, tapes
+from clearing.services import timekeeping
+from config.feeds import booking, report, reports, sealing, tapes
 from config.feeds.booking import Accounts
 from config.feeds.tables import RowRefused
 from config.feeds.tapes import Tape
@@ -32,7 +33,11 @@ class Command(BaseCommand):
         " the account behind selling takers; a buying taker trades against --seller, a selling"
         " taker against --buyer. So every trade moves from --seller to --buyer. For anything else"
         " give --accounts, a file with the columns side,buyer,seller (side is buy, sell or none:"
-        " the taker's) or trade_id,buyer,seller. Accounts must exist and be open."
+        " the taker's) or trade_id,buyer,seller. Accounts must exist and be open. A file of the"
+        " house's own layout, "
+        + ",".join(reports.COLUMNS)
+        + ", says all that itself: its trades are"
+        " booked at business time, in instruments that are listed; with --whole, all or none."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,30 +45,60 @@ class Command(BaseCommand):
         parser.add_argument("--buyer", metavar="ACCOUNT", help="behind buying takers")
         parser.add_argument("--seller", metavar="ACCOUNT", help="behind selling takers")
         parser.add_argument("--accounts", type=Path, metavar="FILE", help="instead of the two")
+        parser.add_argument("--whole", action="store_true", help="a report: all of it or nothing")
         parser.add_argument("--strict", action="store_true", help="exit 1 if any row was refused")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         counts: Counter[str] = Counter()
         started = time.monotonic()
+        passed_over = 0
         try:
-            sealing.check_story()
-            accounts = self._accounts(options)
-            booking.check_accounts(accounts)
-            tape = tapes.read_tape(options["file"])
-            counts["refused"] += self._refuse(tape.refused)
-            if tape.trades:
-                self._book(tape, accounts, counts)
+            if reports.is_report(options["file"]):
+                self._book_report(options, counts)
+            else:
+                passed_over = self._book_tape(options, counts)
         except Refusal as refusal:
             raise CommandError(console.said(refusal)) from None
         self.stdout.write(
             f"{counts['booked']} booked, {counts['known']} booked before,"
-            f" {counts['refused']} rows refused, {tape.passed_over} rows that are no trade,"
+            f" {counts['refused']} rows refused, {passed_over} rows that are no trade,"
             f" {time.monotonic() - started:.1f} s"
         )
         if not (counts["booked"] or counts["known"]):
             raise CommandError("nothing could be booked")
         if options["strict"] and counts["refused"]:
             raise CommandError("rows were refused, and --strict was asked for")
+
+    def _book_report(self, options: dict[str, Any], counts: Counter[str]) -> None:
+        if options["buyer"] or options["seller"] or options["accounts"]:
+            raise CommandError("the file names its own buyers and sellers")
+        found = reports.read(options["file"])
+        counts["refused"] += self._refuse(found.refused)
+        at, cause = timekeeping.now(), report.cause_of("book_trades", [options["file"]])
+        if options["whole"]:
+            parts = iter([] if found.refused else [reports.book_whole(found, at=at, cause=cause)])
+        else:
+            parts = reports.book(found, at=at, cause=cause)
+        said, done = time.monotonic(), 0
+        for part in parts:
+            counts["booked"] += part.booked
+            counts["known"] += part.known
+            counts["refused"] += self._refuse(part.refused)
+            done += part.booked + part.known + len(part.refused)
+            if time.monotonic() - said >= LINE_SECONDS:
+                said = time.monotonic()
+                self.stdout.write(f"{done}/{len(found.rows)} trades")
+                self.stdout.flush()
+
+    def _book_tape(self, options: dict[str, Any], counts: Counter[str]) -> int:
+        sealing.check_story()
+        accounts = self._accounts(options)
+        booking.check_accounts(accounts)
+        tape = tapes.read_tape(options["file"])
+        counts["refused"] += self._refuse(tape.refused)
+        if tape.trades:
+            self._book(tape, accounts, counts)
+        return tape.passed_over
 
     @staticmethod
     def _accounts(options: dict[str, Any]) -> Accounts:
