@@ -4,7 +4,15 @@ from clearing.models.accounts import AccountState
 from clearing.models.collateral import Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
-from clearing.models.prices import PriceBody, PriceSet
+from clearing.models.prices import (
+    ObservationBatch,
+    PriceBody,
+    PriceDeferral,
+    PriceRejection,
+    PriceRules,
+    PriceSet,
+    PriceSource,
+)
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
 from clearing.models.work import Job
 
@@ -22,8 +30,13 @@ __all__ = [
     "HousePolicy",
     "Instrument",
     "Job",
+    "ObservationBatch",
     "PriceBody",
+    "PriceDeferral",
+    "PriceRejection",
+    "PriceRules",
     "PriceSet",
+    "PriceSource",
     "SealState",
     "Stream",
     "Withdrawal",

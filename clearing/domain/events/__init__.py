@@ -24,8 +24,13 @@ from clearing.domain.events.collateral import (
 )
 from clearing.domain.events.prices import (
     ExpiriesSettled,
+    PricePolicySet,
     PriceSetCorrected,
+    PriceSetDeferred,
     PriceSetSealed,
+    PriceSourceAdmitted,
+    PriceSourceResumed,
+    PriceSourceSuspended,
 )
 from clearing.domain.events.reference import (
     AssetAdmitted,
@@ -68,8 +73,13 @@ __all__ = [
     "InstrumentResumed",
     "PenaltyCharged",
     "PolicySet",
+    "PricePolicySet",
     "PriceSetCorrected",
+    "PriceSetDeferred",
     "PriceSetSealed",
+    "PriceSourceAdmitted",
+    "PriceSourceResumed",
+    "PriceSourceSuspended",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",
