@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clearing.api import collateral, holdings, paths, reference, trades, trail
+from clearing.api import collateral, holdings, observations, paths, prices, reference, trades, trail
 
 assert paths  # registers what `name` and `symbol` mean below
 
@@ -21,6 +21,14 @@ urlpatterns = [
     path("instruments", reference.Instruments.as_view()),
     path("instruments/<symbol:symbol>", reference.OneInstrument.as_view()),
     path("prices", reference.LatestPrices.as_view()),
+    path("prices/sets", prices.PriceSets.as_view()),
+    path("prices/sets/<name:price_set>", prices.OnePriceSet.as_view()),
+    path("prices/sets/<name:price_set>/rejections", prices.Rejections.as_view()),
+    path("prices/sets/<name:price_set>/observations", prices.MadeOf.as_view()),
+    path("prices/deferrals", prices.Deferrals.as_view()),
+    path("prices/sources", prices.Sources.as_view()),
+    path("prices/pegs", prices.Pegs.as_view()),
+    path("observations", observations.Observations.as_view()),
     path("clock", reference.BusinessClock.as_view()),
     path("events", trail.OwnEvents.as_view()),
     path("audit/<name:correlation_id>", trail.Audit.as_view()),

@@ -16,6 +16,8 @@ GUARDED = (
     "clearing_command",
     "clearing_block",
     "clearing_pricebody",
+    "clearing_observationbatch",
+    "clearing_pricerejection",
     "clearing_entry",
     "margin_requirement",
     "margin_parameterbody",

@@ -47,6 +47,13 @@ def require_venue(scope: Scope) -> str:
     return scope.venue
 
 
+def require_reporter(scope: Scope) -> str:
+    """The venue whose credential reports prices. Raises OutOfScope: nobody marks its own book."""
+    if scope.venue is None:
+        raise OutOfScope(needs="the credential of a venue that a source of prices reports by")
+    return scope.venue
+
+
 def require_custodian(scope: Scope) -> str:
     """The custodian the caller confirms for. Raises OutOfScope: nobody credits itself."""
     if scope.custodian is None:
