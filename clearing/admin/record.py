@@ -154,9 +154,19 @@ class InstrumentDesk(RecordDesk):
 @admin.register(models.PriceSet)
 class PriceSetDesk(EndlessDesk):
     ordering = ("-sequence",)
-    list_display = ("sequence", "at", "source", "quotes", "simulated", "settled", "sealed_as")
-    fields = (*("event", "at", "source", "quotes", "simulated", "settled"), "sealed_as", "indices")
+    list_display = (
+        *("sequence", "at", "source", "quotes", "simulated", "settled"),
+        *("corrects", "sealed_as"),
+    )
+    fields = (
+        *("event", "at", "source", "quotes", "simulated", "settled"),
+        *("corrects", "reason", "sealed_as", "indices"),
+    )
     readonly_fields = fields
+
+    def links(self, record: models.PriceSet) -> list[tuple[str, str]]:
+        page = reverse("desk-prices", args=[record.sequence])
+        return [("Smiles, corrections and what was not heard", page)]
 
     @admin.display(description="sealed by event")
     def event(self, row: models.PriceSet) -> SafeString | str:
