@@ -23,6 +23,7 @@ urlpatterns = [
     path("prices", reference.LatestPrices.as_view()),
     path("prices/sets", prices.PriceSets.as_view()),
     path("prices/sets/<name:price_set>", prices.OnePriceSet.as_view()),
+    path("prices/sets/<name:price_set>/corrections", prices.Corrections.as_view()),
     path("prices/sets/<name:price_set>/rejections", prices.Rejections.as_view()),
     path("prices/sets/<name:price_set>/observations", prices.MadeOf.as_view()),
     path("prices/deferrals", prices.Deferrals.as_view()),

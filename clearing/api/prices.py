@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clearing import selectors
-from clearing.api.door import Door, checked
+from clearing.api.door import KEY, Door, cause_of, checked, key_of, scope_of
 from clearing.api.fields import DecimalText, Moment
 from clearing.api.pages import SequencePage, newest_first, paged
 from clearing.api.reference import Prices, prices_shown
 from clearing.domain.observations import NUMBERS, Batch
 from clearing.domain.rejections import Why
+from clearing.domain.scope import require_risk_officer
+from clearing.services import pricing
 
 REASONS = [it.value for it in Why]
 
@@ -113,6 +115,26 @@ class PegList(serializers.Serializer[Any]):
     items = Peg(many=True)
 
 
+class QuoteBody(serializers.Serializer[Any]):
+    mark = DecimalText()
+    vol = DecimalText(required=False, help_text="Left out: as it was.")
+
+
+class CorrectionBody(serializers.Serializer[Any]):
+    indices = serializers.DictField(child=DecimalText(), required=False, help_text="By asset.")
+    forwards = serializers.DictField(
+        child=DecimalText(), required=False, help_text="By `<underlying> <expiry>`."
+    )
+    quotes = serializers.DictField(child=QuoteBody(), required=False, help_text="By symbol.")
+    reason = serializers.CharField(max_length=200, help_text="Recorded in the fact.")
+
+
+class CorrectionTaken(serializers.Serializer[Any]):
+    sequence = serializers.IntegerField()
+    price_set = serializers.CharField()
+    corrects = serializers.IntegerField()
+
+
 class PriceSets(Door):
     """GET every set that was ever sealed."""
 
@@ -155,6 +177,53 @@ class OnePriceSet(Door):
             }
         )
         return Response(shape.data)
+
+
+class Corrections(Door):
+    """POST what was wrong with a set."""
+
+    names = {**Door.names, "index": "indices", "forward": "forwards", "symbol": "quotes"}
+
+    @extend_schema(
+        operation_id="correct_price_set",
+        tags=["prices"],
+        summary="Correct a price set",
+        description="A new set, the old one with some prices replaced, stands in for it from its own"
+        " time on. Both are kept. Needs the session of an officer who may act on risk.",
+        parameters=[KEY],
+        request=CorrectionBody,
+        responses={201: CorrectionTaken},
+        examples=[
+            OpenApiExample(
+                "One index",
+                {"indices": {"BTC": "90100"}, "reason": "XTWO misplaced a digit"},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request, price_set: str) -> Response:
+        require_risk_officer(scope_of(request))
+        wrong = selectors.price_set_named(price_set)
+        key, body = key_of(request), checked(CorrectionBody, request.data)
+
+        fixed = pricing.patched(
+            wrong.sequence,
+            indices=body.get("indices", {}),
+            forwards=body.get("forwards", {}),
+            quotes={
+                symbol: f"{quote['mark']}:{quote.get('vol', '')}"
+                for symbol, quote in body.get("quotes", {}).items()
+            },
+        )
+        sequence = pricing.correct(
+            wrong.sequence, fixed, reason=body["reason"], key=key, cause=cause_of(request)
+        )
+
+        name = selectors.prices_at(sequence).name
+        shape = CorrectionTaken(
+            {"sequence": sequence, "price_set": name, "corrects": wrong.sequence}
+        )
+        return Response(shape.data, status=201)
 
 
 class Rejections(Door):

@@ -92,17 +92,31 @@ def _check_time(found: PriceSet) -> None:
 
 
 @store.decision
-def correct(sequence: int, found: PriceSet, *, reason: str, cause: Cause) -> int:
+def correct(sequence: int, found: PriceSet, *, reason: str, key: str = "", cause: Cause) -> int:
     """Let another set stand in for the one at `sequence`, from its own time on; return its sequence.
 
     Both are kept, and what was computed on the wrong one still names it. Asking again with the same
-    content is the same correction. Two at once: the second is told which set stands by then.
+    content is the same correction, under the same `key` or without one. Two at once: the second is
+    told which set stands by then.
 
     Raises NotFound, CorrectionNotValid (another time, or prices that stood there before),
-    CorrectedAlready, PriceRefused, PriceMissing.
+    CorrectedAlready, PriceRefused, PriceMissing, KeyReused.
     """
     prices.check(found, selectors.instruments(found.quotes))
     stream = store.claim("prices")
+    content = f"{sequence} {prices.name_of(prices.content(found))}"
+    known = store.earlier(scope=cause.actor, key=key, content=content) if key else None
+    if known is not None:
+        return known
+    corrected = _correct(stream, sequence, found, reason=reason, cause=cause)
+    if key:
+        store.remember(scope=cause.actor, key=key, content=content, sequence=corrected)
+    return corrected
+
+
+def _correct(
+    stream: store.Stream, sequence: int, found: PriceSet, *, reason: str, cause: Cause
+) -> int:
     of_time = selectors.sets_of_time(sequence)
     if not of_time:
         raise NotFound(field="price_set", sequence=sequence)

@@ -150,6 +150,39 @@ def test_every_set_and_its_corrections_are_listed_page_by_page(db):
     assert caller.get("/prices").json()["sequence"] == second
 
 
+def test_an_officer_who_may_act_corrects_a_set_and_nobody_else(db):
+    a_house()
+    wrong = pricing.seal(a_price_set(), cause=CAUSE)
+    path = f"/prices/sets/{wrong}/corrections"
+    body = {
+        "indices": {"BTC": "89000"},
+        "quotes": {CALL: {"mark": "0.011"}},
+        "reason": "a typo",
+    }
+    for caller in (north(), venue("XDER"), custodian(), officer()):
+        assert problem(caller.post(path, body))[:2] == (403, "out-of-scope")
+    acting = officer(role="risk-officer")
+
+    answer = acting.post(path, body, key="fix-1")
+    again = acting.post(path, body, key="fix-1")
+    other = acting.post(path, body | {"indices": {"BTC": "88000"}}, key="fix-1")
+    late = acting.post(path, body | {"indices": {"BTC": "88000"}})
+
+    assert answer.status_code == 201
+    assert answer.json() == again.json()
+    assert answer.json()["corrects"] == wrong
+    found = selectors.latest_prices()
+    assert (found.name, found.prices.indices) == (answer.json()["price_set"], {"BTC": "89000"})
+    assert found.prices.quote(CALL).vol == "0.5"
+    assert problem(other)[:2] == (422, "key-reused")
+    assert problem(late)[:2] == (409, "corrected-already")
+    latest = f"/prices/sets/{found.sequence}/corrections"
+    unknown = acting.post(latest, {"indices": {"DOGE": "1"}, "reason": "x"})
+    assert problem(unknown) == (409, "price-missing", ["/indices"])
+    assert problem(acting.post(latest, {"indices": {"BTC": "0"}, "reason": "x"}))[0] == 422
+    assert problem(acting.post(latest, {"indices": {"BTC": "1"}}))[:2] == (400, "request-not-valid")
+
+
 @pytest.mark.parametrize("named", ["1", "99999999", "abcdefgh", "abc", "0" * 64])
 def test_a_set_that_is_not_there_is_not_found(db, named):
     a_house()
