@@ -73,6 +73,6 @@ class OfficerSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-u
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "An officer logged in to the admin reads everything and changes nothing"
-            " here.",
+            "description": "An officer logged in to the admin reads everything here; one who may act"
+            " on risk corrects prices, and changes nothing else.",
         }

@@ -46,7 +46,11 @@ def officer_scope(user: models.User) -> Scope | None:
     """An officer's own session reads everything; anybody else's reads nothing."""
     if not user.has_perm("accounts.view_house"):
         return None
-    return Scope(credential_id=user.get_username(), sees_everything=True)
+    return Scope(
+        credential_id=user.get_username(),
+        sees_everything=True,
+        may_act=user.has_perm("accounts.act_on_risk"),
+    )
 
 
 def has_login(login: str) -> bool:

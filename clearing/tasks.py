@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from clearing.domain.cause import Cause
-from clearing.services import jobs, sealing, settlement, timekeeping
+from clearing.services import jobs, quorum, sealing, settlement, timekeeping
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -35,3 +35,10 @@ def seal(**_newer: Any) -> None:
 def tick(**_newer: Any) -> None:
     """Pulse: in live use, business time follows the wall clock."""
     timekeeping.tick(cause=Cause(actor="system:clearing.tick", correlation_id="clock"))
+
+
+@shared_task(name="clearing.seal_prices")
+def seal_prices(**_newer: Any) -> None:
+    """Pulse: close the window that has come; windows are data, so a missed pulse misses none that
+    matters, and a second one finds it closed."""
+    quorum.seal_window(cause=Cause(actor="system:clearing.seal_prices", correlation_id="prices"))

@@ -208,6 +208,20 @@ def dead_jobs() -> Finding:
     return Finding("jobs", "ok", "none is dead")
 
 
+def price_windows() -> Finding:
+    """Where a quorum is missed nobody is margined on new prices: somebody must look at the feeds."""
+    try:
+        missed = record.deferred_since()
+    except DatabaseError:
+        return Finding("price sets", "optional", "not checked, the database does not answer")
+    if missed is not None:
+        remedy = "see Windows without a set in the admin, mend or suspend the sources named there"
+        return Finding(
+            "price sets", "missing", f"none since {missed.at}: {missed.reason}; {remedy}"
+        )
+    return Finding("price sets", "ok", "no window waits for its quorum")
+
+
 def _embedded(pid: int | None) -> str:
     return f"embedded, process {pid}" if pid else "embedded, not running; make demo starts it"
 

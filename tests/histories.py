@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from accounts.services import people, register
+from clearing.domain.observations import Observation
 from clearing.domain.policy import Policy
-from clearing.services import collateral, pricing, reference, sealing, timekeeping, trades
+from clearing.services import (
+    collateral,
+    observing,
+    pricing,
+    quorum,
+    reference,
+    sealing,
+    timekeeping,
+    trades,
+)
 from tests.builders import (
     CALL,
     CAUSE,
     EXPIRY,
     FUTURE,
+    PERPETUAL,
     SPOT,
     START,
     a_house,
@@ -18,6 +31,7 @@ from tests.builders import (
     after,
     run_due_jobs,
 )
+from tests.quotes import SOURCES, admit, report
 
 
 def a_history() -> None:
@@ -43,6 +57,27 @@ def a_history() -> None:
     _closed_account()
     reference.halt(SPOT, reason="an auction", at=timekeeping.now(), cause=CAUSE)
     reference.set_policy(Policy(price_max_age_seconds=7_200), at=timekeeping.now(), cause=CAUSE)
+    _several_sources()
+
+
+def _several_sources() -> None:
+    """A window sealed by a quorum, a correction of it, a source suspended and resumed, a window
+    without a quorum."""
+    admit()
+    at = timekeeping.now() + timedelta(seconds=60)
+    timekeeping.advance(at, cause=CAUSE)
+    for name, price in zip(SOURCES, ("80900", "80910", "0"), strict=True):
+        found = [Observation(subject="index BTC", at=at, mark=price)]
+        report(name, [*found, Observation(subject=f"quote {PERPETUAL}", at=at, mark="80905")])
+    closed = quorum.seal_window(cause=CAUSE)
+    assert closed is not None and closed.sealed
+    fixed = pricing.patched(closed.sequence, indices={"BTC": "80907"}, forwards={}, quotes={})
+    pricing.correct(closed.sequence, fixed, reason="a drill", cause=CAUSE)
+    observing.suspend_source("XTWO", reason="a drill", at=at, cause=CAUSE)
+    observing.resume_source("XTWO", reason="it is over", at=at, cause=CAUSE)
+    timekeeping.advance(at + timedelta(seconds=600), cause=CAUSE)
+    quorum.seal_window(cause=CAUSE)
+    run_due_jobs()
 
 
 def _people() -> None:

@@ -16,6 +16,8 @@ GUARDED = (
     "clearing_command",
     "clearing_block",
     "clearing_pricebody",
+    "clearing_observationbatch",
+    "clearing_pricerejection",
     "clearing_entry",
     "margin_requirement",
     "margin_parameterbody",
@@ -66,6 +68,8 @@ def changed(column: models.Field[Any, Any]) -> str:
             return f"coalesce({name}, '2026-01-01Z') + interval '1 microsecond'"
         case "BooleanField":
             return f"NOT {name}"
+        case "JSONField":
+            return f"""{name} || '{{"tampered": 1}}'::jsonb"""
         case _:
             return f"coalesce({name}, 0) + 1000"
 

@@ -29,6 +29,7 @@ class Scope:
     venue: str | None = None
     custodian: str | None = None
     sees_everything: bool = False
+    may_act: bool = False  # an officer's session alone
 
     @property
     def actor(self) -> str:

@@ -1,5 +1,5 @@
 """The record's desk, one room an area."""
 
-from clearing.admin import record, reference
+from clearing.admin import prices, record, reference
 
-__all__ = ["record", "reference"]
+__all__ = ["prices", "record", "reference"]

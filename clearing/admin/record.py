@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -107,9 +108,19 @@ class JobDesk(EndlessDesk):
 @admin.register(models.PriceSet)
 class PriceSetDesk(EndlessDesk):
     ordering = ("-sequence",)
-    list_display = ("sequence", "at", "source", "quotes", "simulated", "settled", "sealed_as")
-    fields = (*("event", "at", "source", "quotes", "simulated", "settled"), "sealed_as", "indices")
+    list_display = (
+        *("sequence", "at", "source", "quotes", "simulated", "settled"),
+        *("corrects", "sealed_as"),
+    )
+    fields = (
+        *("event", "at", "source", "quotes", "simulated", "settled"),
+        *("corrects", "reason", "sealed_as", "indices"),
+    )
     readonly_fields = fields
+
+    def links(self, record: models.PriceSet) -> list[tuple[str, str]]:
+        page = reverse("desk-prices", args=[record.sequence])
+        return [("Smiles, corrections and what was not heard", page)]
 
     @admin.display(description="sealed by event")
     def event(self, row: models.PriceSet) -> SafeString | str:

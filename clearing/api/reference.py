@@ -149,24 +149,26 @@ class LatestPrices(Door):
     def get(self, _request: Request) -> Response:
         sealed = selectors.latest_prices()
 
-        quotes = sealed.prices.quotes
-        shape = Prices(
-            {
-                "price_set": sealed.name,
-                "sequence": sealed.sequence,
-                "at": sealed.at,
-                "source": sealed.prices.source,
-                "simulated": sealed.prices.simulated,
-                "settled": sealed.settled,
-                "indices": sealed.prices.indices,
-                "forwards": sealed.prices.forwards,
-                "quotes": {
-                    symbol: {"mark": quote.mark, "vol": quote.vol or None}
-                    for symbol, quote in quotes.items()
-                },
-            }
-        )
-        return Response(shape.data)
+        return Response(Prices(prices_shown(sealed)).data)
+
+
+def prices_shown(sealed: selectors.SealedPrices) -> dict[str, Any]:
+    """As `Prices` spells a set."""
+    found = sealed.prices
+    return {
+        "price_set": sealed.name,
+        "sequence": sealed.sequence,
+        "at": sealed.at,
+        "source": found.source,
+        "simulated": found.simulated,
+        "settled": sealed.settled,
+        "indices": found.indices,
+        "forwards": found.forwards,
+        "quotes": {
+            symbol: {"mark": quote.mark, "vol": quote.vol or None}
+            for symbol, quote in found.quotes.items()
+        },
+    }
 
 
 class BusinessClock(Door):

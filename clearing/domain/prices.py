@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from clearing.domain import amounts, clock
 from clearing.domain.errors import Refusal
@@ -48,12 +49,29 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a set was made of: enough for anybody to make it again from the batches named.
+
+    batches     names of the batches of observations looked at, in order
+    policy      the rules, as facts spell them
+    sources     name -> kind, weight, what it may quote, standing
+    rejections  hash of what was not heard, with its reasons
+    """
+
+    batches: tuple[str, ...]
+    policy: Mapping[str, str]
+    sources: Mapping[str, str]
+    rejections: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceSet:
     """One moment's prices, as decimal text.
 
     indices   asset -> price in the reporting currency
     forwards  "<underlying> <expiry>" -> forward of that expiry
     quotes    symbol -> Quote
+    made_of   None for a set that one feed gave as a whole
     """
 
     at: datetime
@@ -62,6 +80,7 @@ class PriceSet:
     indices: Mapping[str, str]
     forwards: Mapping[str, str]
     quotes: Mapping[str, Quote]
+    made_of: Recipe | None = None
 
     def index(self, asset: str) -> Decimal:
         if asset not in self.indices:
@@ -87,7 +106,7 @@ def forward_key(it: Instrument) -> str:
 
 def content(prices: PriceSet) -> str:
     """Canonical JSON: the text that is hashed, stored and read back."""
-    body = {
+    body: dict[str, Any] = {
         "at": clock.text(prices.at),
         "forwards": dict(prices.forwards),
         "indices": dict(prices.indices),
@@ -95,11 +114,14 @@ def content(prices: PriceSet) -> str:
         "simulated": prices.simulated,
         "source": prices.source,
     }
+    if prices.made_of is not None:
+        body["made_of"] = asdict(prices.made_of)
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def read(text: str) -> PriceSet:
     body = json.loads(text)
+    recipe = body.get("made_of")
     return PriceSet(
         at=clock.parsed(body["at"]),
         source=body["source"],
@@ -107,6 +129,7 @@ def read(text: str) -> PriceSet:
         indices=body["indices"],
         forwards=body["forwards"],
         quotes={symbol: Quote(mark, vol) for symbol, (mark, vol) in body["quotes"].items()},
+        made_of=Recipe(**(recipe | {"batches": tuple(recipe["batches"])})) if recipe else None,
     )
 
 

@@ -31,6 +31,10 @@ class Scope(Protocol):
     def sees_everything(self) -> bool: ...
 
     @property
+    def may_act(self) -> bool:
+        """Whether the caller is an officer who may act on risk, not only look."""
+
+    @property
     def actor(self) -> str:
         """As facts name who caused them."""
 
@@ -45,6 +49,19 @@ def require_venue(scope: Scope) -> str:
     if scope.venue is None:
         raise OutOfScope(needs="the credential of the venue that matched the trade")
     return scope.venue
+
+
+def require_reporter(scope: Scope) -> str:
+    """The venue whose credential reports prices. Raises OutOfScope: nobody marks its own book."""
+    if scope.venue is None:
+        raise OutOfScope(needs="the credential of a venue that a source of prices reports by")
+    return scope.venue
+
+
+def require_risk_officer(scope: Scope) -> None:
+    """Raises OutOfScope for everybody but an officer who may act: a key never may."""
+    if not scope.may_act:
+        raise OutOfScope(needs="the session of an officer who may act on risk")
 
 
 def require_custodian(scope: Scope) -> str:

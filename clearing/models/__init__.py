@@ -5,7 +5,15 @@ from clearing.models.codes import AssetProfile, InstrumentCodes
 from clearing.models.collateral import Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
-from clearing.models.prices import PriceBody, PriceSet
+from clearing.models.prices import (
+    ObservationBatch,
+    PriceBody,
+    PriceDeferral,
+    PriceRejection,
+    PriceRules,
+    PriceSet,
+    PriceSource,
+)
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
 from clearing.models.work import Job
 
@@ -25,8 +33,13 @@ __all__ = [
     "Instrument",
     "InstrumentCodes",
     "Job",
+    "ObservationBatch",
     "PriceBody",
+    "PriceDeferral",
+    "PriceRejection",
+    "PriceRules",
     "PriceSet",
+    "PriceSource",
     "SealState",
     "Stream",
     "Withdrawal",

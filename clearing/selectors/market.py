@@ -31,14 +31,14 @@ def business_clock() -> models.Clock | None:
 
 def latest_prices() -> SealedPrices:
     """Raises PriceMissing before the first set."""
-    row = models.PriceSet.objects.order_by("-sequence").first()
+    row = price_sets().first()
     if row is None:
         raise PriceMissing(field="price_set", set="none sealed yet")
     return _sealed(row)
 
 
 def prices_at(sequence: int) -> SealedPrices:
-    """The set sealed at this sequence. Raises NotFound."""
+    """The set sealed at this sequence, corrected since or not. Raises NotFound."""
     row = models.PriceSet.objects.filter(sequence=sequence).first()
     if row is None:
         raise NotFound(field="price_set", sequence=sequence)
@@ -51,14 +51,19 @@ def prices_as_of(
     effective_at: datetime | None = None,
     known_at: datetime | None = None,
 ) -> SealedPrices | None:
-    """The set that was in force at a point of the log; None before the first."""
+    """The set that was in force at a point of the log; None before the first.
+
+    A correction counts from the time of the set it corrects, once it is known: `effective_at`
+    alone gives the corrected prices of that moment, with `known_at` those believed then.
+    """
     point = {"sequence": sequence, "effective_at": effective_at, "known_at": known_at}
     row = next(iter(models.PriceSet.objects.raw(_IN_FORCE, point)), None)
     return None if row is None else _sealed(row)
 
 
 def price_sets() -> QuerySet[models.PriceSet]:
-    return models.PriceSet.objects.order_by("-sequence")
+    """Corrections among them; the first is the one in force."""
+    return models.PriceSet.objects.order_by("-at", "-sequence")
 
 
 def _sealed(row: models.PriceSet) -> SealedPrices:
@@ -82,5 +87,5 @@ _IN_FORCE = """
     WHERE (%(sequence)s::bigint IS NULL OR prices.sequence <= %(sequence)s)
       AND (%(effective_at)s::timestamptz IS NULL OR event.effective_at <= %(effective_at)s)
       AND (%(known_at)s::timestamptz IS NULL OR event.recorded_at <= %(known_at)s)
-    ORDER BY prices.sequence DESC LIMIT 1
+    ORDER BY prices.at DESC, prices.sequence DESC LIMIT 1
 """

@@ -13,7 +13,7 @@ from typing import Any
 from clearing import codec, sealer, store
 from clearing.domain import prices
 from clearing.domain.cause import Cause
-from clearing.domain.events import PriceSetSealed
+from clearing.domain.events import PriceSetCorrected, PriceSetSealed
 from clearing.services.findings import UNREADABLE, Check, Look, rows, rows_in, streamed
 from clearing.store import Recorded
 
@@ -150,7 +150,7 @@ def facts(*wanted: type) -> Iterator[Recorded]:
 
 def price_bodies(look: Look) -> None:
     """A price set's content has the hash it is named by, and its fact; and no fact lacks content."""
-    named = {it.fact.price_set for it in facts(PriceSetSealed)}
+    named = {it.fact.price_set for it in facts(PriceSetSealed, PriceSetCorrected)}
     for name, body in streamed(_PRICE_BODIES):
         look.saw()
         if prices.name_of(body) != name:

@@ -29,7 +29,7 @@ def _first_to_price(it: Instrument) -> SealedPrices | None:
     """The first set at or after expiry that has the index, by the time of the sets: which job runs
     first must not choose the price. None where a later set has to be waited for."""
     assert it.expiry_at is not None
-    for row in selectors.price_sets().filter(at__gte=it.expiry_at).order_by("at"):
+    for row in selectors.price_sets().filter(at__gte=it.expiry_at).order_by("at", "-sequence"):
         sealed = selectors.prices_at(row.sequence)
         if it.underlying in sealed.prices.indices:
             return sealed

@@ -153,6 +153,11 @@ def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str,
         found.append(("bad", "No prices are sealed: nobody is margined", prices))
     elif moment.stale:
         found.append(("bad", "Prices are too old: nobody is called on them", prices))
+    missed = record.deferred_since()
+    if missed is not None:
+        windows = reverse("admin:clearing_pricedeferral_changelist")
+        said = f"No price set could be sealed since {missed.at:%Y-%m-%d %H:%M:%S}: {missed.reason}"
+        found.append(("bad", said, windows))
     if moment.run is None:
         found.append(("warn", "No run over all accounts has completed yet", ""))
     if unpriced:

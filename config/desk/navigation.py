@@ -53,6 +53,10 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 _list("Events", "history", "clearing_event"),
                 _list("Price sets", "price_check", "clearing_priceset"),
+                _list("Price sources", "campaign", "clearing_pricesource"),
+                _list("Observations", "visibility", "clearing_observationbatch"),
+                _list("Windows without a set", "event_busy", "clearing_pricedeferral"),
+                _list("Price policy", "rule", "clearing_pricerules"),
                 _list("Instruments", "candlestick_chart", "clearing_instrument"),
                 _list("Assets", "paid", "clearing_asset"),
                 _list("Withdrawals", "output", "clearing_withdrawal"),

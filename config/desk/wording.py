@@ -251,6 +251,25 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
         f" {it.lots:,} of {it.symbol}, at the same cost"
     ),
     book.PriceSetSealed: _sealed,
+    book.PriceSetCorrected: lambda it, _: (
+        f"Price set {it.price_set[:12]} of {when(it.at)} stands in for the set sealed by event"
+        f" {it.corrects}: {it.reason}"
+    ),
+    book.PriceSetDeferred: lambda it, _: (
+        f"No price set could be sealed at {when(it.at)}, {it.rejected:,} rejections: {it.reason}"
+    ),
+    book.PriceSourceAdmitted: lambda it, _: (
+        f"Price source {it.source} is admitted, a {it.kind} of weight {it.weight} for {it.quotes}"
+    ),
+    book.PriceSourceSuspended: lambda it, _: (
+        f"Price source {it.source} is not heard until it is resumed: {it.reason}"
+    ),
+    book.PriceSourceResumed: lambda it, _: f"Price source {it.source} is heard again: {it.reason}",
+    book.PricePolicySet: lambda it, _: (
+        f"A price set closes every {it.cadence_seconds} s and needs {it.quorum_index} sources an"
+        f" index, {it.quorum_forward} a forward, {it.quorum_linear} a future, {it.quorum_option}"
+        f" an option, none older than {it.max_age_seconds} s"
+    ),
     book.ExpiriesSettled: lambda it, _: (
         f"Expiries are settled: {it.instruments:,} instruments, {it.accounts:,} accounts"
     ),

@@ -22,7 +22,8 @@ from config.feeds.tables import Cells, Form
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionRow:
-    """One option at one moment. index and mark are None where the layout has none."""
+    """One option at one moment. index and mark are None where the layout has none, bid and ask
+    where nobody stood on that side (the older files write 0 there)."""
 
     name: OptionName
     vol: Decimal  # fraction a year
@@ -31,6 +32,8 @@ class OptionRow:
     mark: Decimal | None  # in coin
     future: FutureName | None  # the listed future its forward is, if it is one
     future_price: Decimal | None
+    bid: Decimal | None = None  # in coin, as the mark
+    ask: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,8 @@ def _chain_row(cells: Cells) -> OptionRow:
         mark=_mark(cells, of=name),
         future=future,
         future_price=_future_price(cells, "futures_price", future=future, of=name),
+        bid=_side(cells["bid_price"]),
+        ask=_side(cells["ask_price"]),
     )
 
 
@@ -98,6 +103,8 @@ def _ticker_row(cells: Cells) -> OptionRow:
         mark=_mark(cells, of=name),
         future=future,
         future_price=_future_price(cells, "underlying_price", future=future, of=name),
+        bid=_side(cells["best_bid_price"]),
+        ask=_side(cells["best_ask_price"]),
     )
 
 
@@ -119,6 +126,8 @@ def _end_of_day_row(cells: Cells) -> OptionRow:
         mark=None,
         future=future,
         future_price=_future_price(cells, "underlying_price", future=future, of=name),
+        bid=_side(cells["bid_price"]),
+        ask=_side(cells["ask_price"]),
     )
 
 
@@ -187,6 +196,11 @@ def _mark(cells: Cells, *, of: OptionName) -> Decimal:
     if mark < 0:
         raise PriceRefused(field="mark", symbol=of.symbol, got=mark, reason="negative")
     return mark
+
+
+def _side(text: str) -> Decimal | None:
+    """A number by now: `_numbers` has looked. Nobody bids nothing."""
+    return Decimal(text) or None if text else None
 
 
 def _numbers(cells: Cells, *columns: str) -> None:

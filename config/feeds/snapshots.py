@@ -59,6 +59,7 @@ class Snapshot:
     rows     how many rows were read for it
     missing  perpetuals without a candle near enough; they are not in the set
     refused  rows that are not in it, each with its reason
+    options  the good rows as they were read, each with its own time
     """
 
     at: datetime
@@ -68,6 +69,7 @@ class Snapshot:
     places: Mapping[str, Place]
     missing: tuple[str, ...]
     refused: tuple[RowRefused, ...]
+    options: tuple[tuple[datetime, OptionRow], ...] = ()
 
 
 def snapshot(
@@ -75,7 +77,7 @@ def snapshot(
 ) -> Snapshot:
     """Rows that belong together, in their order; the latest row's time is the snapshot's."""
     at = max(raw.at for raw in raws)
-    good, places, refused = _sorted_out(raws, layout=layout, at=at)
+    good, places, said_at, refused = _sorted_out(raws, layout=layout, at=at)
     if currency is not None:
         good = [row for row in good if row.name.currency == currency]
         refused = [it for it in refused if _may_be(it.instrument, currency)]
@@ -110,6 +112,7 @@ def snapshot(
         places={symbol: places[symbol] for symbol in terms if symbol in places},
         missing=tuple(missing),
         refused=tuple(refused),
+        options=tuple((said_at[row.name.symbol], row) for row in good),
     )
 
 
@@ -130,8 +133,8 @@ def spelled(number: Decimal) -> str:
 
 def _sorted_out(
     raws: Sequence[RawRow], *, layout: Layout, at: datetime
-) -> tuple[list[OptionRow], dict[str, Place], list[RowRefused]]:
-    """Good rows, where each came from, and the refused.
+) -> tuple[list[OptionRow], dict[str, Place], dict[str, datetime], list[RowRefused]]:
+    """Good rows, where and when each came from, and the refused.
 
     A row that another file repeats to the letter is no fault and is dropped; any other second row
     of an instrument is refused.
@@ -156,7 +159,8 @@ def _sorted_out(
         good[symbol] = row
         first[symbol] = raw
     places = {symbol: _place(raw) for symbol, raw in first.items()}
-    return list(good.values()), places, refused
+    said_at = {symbol: raw.at for symbol, raw in first.items()}
+    return list(good.values()), places, said_at, refused
 
 
 def _place(raw: RawRow) -> Place:

@@ -25,12 +25,14 @@ from margin.selectors.results import (
     runs,
 )
 from margin.selectors.rules import ParametersMissing, Rules, rules, rules_named
+from margin.selectors.surfaces import SetSurface, set_surfaces
 
 __all__ = [
     "Arrays",
     "ParametersMissing",
     "Resolved",
     "Rules",
+    "SetSurface",
     "arrays",
     "call",
     "calls",
@@ -52,6 +54,7 @@ __all__ = [
     "rules_named",
     "run",
     "runs",
+    "set_surfaces",
     "to_decide",
     "visible_call",
 ]

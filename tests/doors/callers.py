@@ -101,6 +101,7 @@ COUNTS = {
     *("step", "trades", "last_trade", "scale", "quotes", "instruments"),
     *("price_max_age_seconds", "margin_period_seconds"),
     *("numerator", "denominator", "lots_factor"),
+    *("corrects", "weight", "count", "observations", "rejected"),
 }
 
 

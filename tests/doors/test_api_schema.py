@@ -118,6 +118,7 @@ def test_answers_are_as_described():
         "correlation_id": "NORTH-1-call-1",
         "symbol": CALL,
         "code": "not-found",
+        "price_set": "latest",
     }
 
     for method, path, _ in operations():

@@ -44,7 +44,7 @@ NORTHS = {
     "correlation_id": "req:ticket-0001",
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
-EVERYBODYS = {"symbol": CALL, "code": "not-found"}
+EVERYBODYS = {"symbol": CALL, "code": "not-found", "price_set": "latest"}
 DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
 OPEN = {"problems", "problems/<name:code>", "schema", "docs", "<path:other>"}  # no key needed
 

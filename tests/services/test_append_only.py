@@ -18,6 +18,8 @@ EVIDENCE = (
     models.Command,
     models.Block,
     models.PriceBody,
+    models.ObservationBatch,
+    models.PriceRejection,
     margin.Requirement,
     margin.ParameterBody,
 )

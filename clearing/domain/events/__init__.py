@@ -40,8 +40,13 @@ from clearing.domain.events.collateral import (
 )
 from clearing.domain.events.prices import (
     ExpiriesSettled,
+    PricePolicySet,
     PriceSetCorrected,
+    PriceSetDeferred,
     PriceSetSealed,
+    PriceSourceAdmitted,
+    PriceSourceResumed,
+    PriceSourceSuspended,
 )
 from clearing.domain.events.reference import (
     AssetAdmitted,
@@ -94,8 +99,13 @@ __all__ = [
     "LotsAdjusted",
     "PenaltyCharged",
     "PolicySet",
+    "PricePolicySet",
     "PriceSetCorrected",
+    "PriceSetDeferred",
     "PriceSetSealed",
+    "PriceSourceAdmitted",
+    "PriceSourceResumed",
+    "PriceSourceSuspended",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",

@@ -45,5 +45,81 @@ class ExpiriesSettled:
     accounts: int
 
 
-ReferenceFact = PriceSetSealed | PriceSetCorrected | ExpiriesSettled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSourceAdmitted:
+    """From here on what this source says is heard when a set is made."""
+
+    NAME: ClassVar[str] = "clearing.price-source-admitted.v1"
+
+    source: str
+    kind: str  # venue | vendor | own
+    weight: int  # in the median; for a quorum one source is one
+    quotes: str  # underlyings it may quote, BTC,ETH, or * for all
+    reporter: str  # market identifier code whose credential reports for it; "" for files only
+    simulated: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSourceSuspended:
+    """What it says is kept, and not heard until it is resumed."""
+
+    NAME: ClassVar[str] = "clearing.price-source-suspended.v1"
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSourceResumed:
+    NAME: ClassVar[str] = "clearing.price-source-resumed.v1"
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricePolicySet:
+    """The rules by which observations become a set; clearing.domain.sources says what each means."""
+
+    NAME: ClassVar[str] = "clearing.price-policy-set.v1"
+
+    cadence_seconds: int
+    max_age_seconds: int
+    quorum_index: int
+    quorum_forward: int
+    quorum_linear: int
+    quorum_option: int
+    outlier_band: str
+    option_band: str
+    option_floor: str
+    outlier_mads: int
+    divergence_band: str
+    jump_band: str
+    pegged: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSetDeferred:
+    """A window closed and no set could be sealed: nothing is margined on it, and somebody is told."""
+
+    NAME: ClassVar[str] = "clearing.price-set-deferred.v1"
+
+    at: str  # the close of the window
+    reason: str
+    observations: int
+    rejected: int
+    evidence: str  # under which its rejections are kept; the hash of what was looked at
+
+
+ReferenceFact = (
+    PriceSetSealed
+    | PriceSetCorrected
+    | ExpiriesSettled
+    | PriceSourceAdmitted
+    | PriceSourceSuspended
+    | PriceSourceResumed
+    | PricePolicySet
+    | PriceSetDeferred
+)
 FACTS: tuple[type, ...] = ReferenceFact.__args__
