@@ -62,6 +62,10 @@ STATUS: dict[str, int] = {
     "parameters-missing": 409,
     "parameters-refused": 422,
     "password-too-weak": 422,
+    "point-before-the-log": 409,
+    "point-in-the-future": 409,
+    "point-not-sealed": 409,
+    "point-not-valid": 400,
     "price-from-the-future": 409,
     "price-missing": 409,
     "price-not-positive": 422,
@@ -146,7 +150,8 @@ def status_of(refusal: type[Refusal]) -> int:
 def _refused(refusal: Refusal, context: dict[str, Any]) -> Response:
     where = _where(refusal.field, refusal.place, context) if refusal.field else None
     status = status_of(type(refusal))
-    if where and "parameter" in where and refusal.code.endswith("-unknown"):
+    in_path = getattr(context.get("view"), "kwargs", {})
+    if where and where.get("parameter") in in_path and refusal.code.endswith("-unknown"):
         status = status_of(NotFound)  # it is what the path names
     detail = refusal.sentence
     body = {
@@ -206,6 +211,8 @@ def _where(field: str, place: int | None, context: Mapping[str, Any]) -> dict[st
             return {"parameter": spelled}
     if "-" in name:
         return {"header": name}
+    if name in getattr(context.get("request"), "query_params", {}):
+        return {"parameter": name}
     many = getattr(view, "items_in", "")
     return {"pointer": f"/{many}/{place}/{name}" if many and place is not None else f"/{name}"}
 

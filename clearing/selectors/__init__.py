@@ -45,6 +45,7 @@ from clearing.selectors.market import (
     prices_as_of,
     prices_at,
 )
+from clearing.selectors.points import extent, point
 from clearing.selectors.reference import (
     AssetUnknown,
     expiring,
@@ -78,6 +79,7 @@ __all__ = [
     "creditable",
     "dead_jobs",
     "expiring",
+    "extent",
     "facts_after",
     "frozen_book",
     "holders",
@@ -95,6 +97,7 @@ __all__ = [
     "owned",
     "owns",
     "part",
+    "point",
     "policy",
     "positions",
     "price_sets",
