@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from clearing.api import collateral, holdings, paths, reference, trades, trail
+from clearing.api import (
+    collateral,
+    holdings,
+    paths,
+    reference,
+    statements,
+    trades,
+    trail,
+    trial_balances,
+)
 
 assert paths  # registers what `name` and `symbol` mean below
 
@@ -11,6 +20,9 @@ urlpatterns = [
     path("trades/batch", trades.TradeBatch.as_view(), name="trade-batch"),
     path("accounts/<name:account_id>/positions", holdings.AccountPositions.as_view()),
     path("accounts/<name:account_id>/balances", holdings.AccountBalances.as_view()),
+    path("accounts/<name:account_id>/statement", statements.AccountStatement.as_view()),
+    path("trial-balance", trial_balances.TrialBalance.as_view()),
+    path("trial-balance/accounts", trial_balances.TrialBalanceAccounts.as_view()),
     path("accounts/<name:account_id>/deposits", collateral.Deposits.as_view()),
     path("accounts/<name:account_id>/withdrawals", collateral.Withdrawals.as_view()),
     path(

@@ -104,6 +104,7 @@ SURETY_CHECKS = (  # what `manage.py verify` asks beside the record's own checks
     "liquidation.checks",
 )
 SURETY_ROUTES = "config.routes"
+SURETY_WORDS = "config.desk.wording"  # facts in plain English, also where the record is printed
 # The order streams are claimed in: top app first. The part of a stream's name before its first
 # dash is its kind.
 SURETY_STREAMS = (

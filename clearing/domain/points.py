@@ -30,7 +30,9 @@ class PointNotSealed(Refusal):
 class PointInTheFuture(Refusal):
     code = "point-in-the-future"
     says = "That time has not come."
-    remedy = "Ask for a time that has passed: business time for effect, the wall clock for knowledge."
+    remedy = (
+        "Ask for a time that has passed: business time for effect, the wall clock for knowledge."
+    )
 
 
 class PointBeforeTheLog(Refusal):

@@ -59,15 +59,45 @@ from clearing.selectors.reference import (
     shown,
     symbols,
 )
+from clearing.selectors.statement_texts import (
+    COLUMNS as STATEMENT_COLUMNS,
+)
+from clearing.selectors.statement_texts import (
+    statement_rows,
+)
+from clearing.selectors.statements import (
+    MovementRow,
+    Period,
+    StatementPage,
+    statement_lines,
+    statement_page,
+)
+from clearing.selectors.trial_balances import (
+    TrialAccount,
+    TrialColumn,
+    TrialLine,
+    trial_accounts,
+    trial_balance_at,
+)
+from clearing.selectors.units import Unit, units
+from clearing.selectors.wording import teller
 from clearing.selectors.work import dead_jobs, jobs, oldest_due, open_jobs
 
 __all__ = [
+    "STATEMENT_COLUMNS",
     "AccountBook",
     "AccountRow",
     "AssetUnknown",
     "BookColumns",
+    "MovementRow",
+    "Period",
     "PositionRow",
     "SealedPrices",
+    "StatementPage",
+    "TrialAccount",
+    "TrialColumn",
+    "TrialLine",
+    "Unit",
     "account",
     "account_book",
     "account_row",
@@ -110,10 +140,17 @@ __all__ = [
     "settled_accounts",
     "shared_instruments",
     "shown",
+    "statement_lines",
+    "statement_page",
+    "statement_rows",
     "stream",
     "symbols",
+    "teller",
     "trail",
+    "trial_accounts",
     "trial_balance",
+    "trial_balance_at",
+    "units",
     "visible",
     "visible_accounts",
     "withdrawal",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from django.db import connection
 
@@ -64,7 +65,9 @@ def trial_balance_at(point: Point = NOW) -> list[TrialColumn]:
         rows = cursor.fetchall()
     # sums over all members may be more than one member's column holds
     lines = [
-        TrialLine(asset=row[0], group=row[1], accounts=row[2], debit=int(row[3]), credit=int(row[4]))
+        TrialLine(
+            asset=row[0], group=row[1], accounts=row[2], debit=int(row[3]), credit=int(row[4])
+        )
         for row in rows
     ]
     return [
@@ -83,15 +86,17 @@ def trial_accounts(
         return [TrialAccount(account=account, amount=int(it)) for account, it in cursor.fetchall()]
 
 
-def _asked(point: Point) -> dict[str, object]:
+def _asked(point: Point) -> dict[str, Any]:
     return {**point.sides, "house": list(entries.HOUSE_ACCOUNTS)}
 
 
 def _balances(point: Point) -> str:
     """Only a time of a fact has to be looked up in the log, and then for all of it at once."""
     timed = point.effective_at is not None or point.known_at is not None
-    return _BALANCES.format(facts="JOIN clearing_event AS fact USING (sequence)" if timed else "",
-                            times=_TIMES if timed else "")
+    return _BALANCES.format(
+        facts="JOIN clearing_event AS fact USING (sequence)" if timed else "",
+        times=_TIMES if timed else "",
+    )
 
 
 _TIMES = """

@@ -48,6 +48,17 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "title": "Proof",
+            "separator": True,
+            "items": [
+                {
+                    "title": "Trial balance",
+                    "icon": "balance",
+                    "link": reverse_lazy("desk-trial-balance"),
+                },
+            ],
+        },
+        {
             "title": "The record",
             "separator": True,
             "items": [

@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.domain import events as who
 from clearing import selectors as record
-from clearing.domain import amounts, clock, instrument
+from clearing.domain import amounts, clock, instrument, statement
 from clearing.domain import events as book
 from clearing.domain.instrument import Instrument, Payoff
 from clearing.store import Recorded
@@ -31,8 +31,9 @@ class Words:
     asset: str = ""
 
     def line(self, recorded: Recorded) -> str:
-        """One sentence without a full stop."""
-        return SAYS[type(recorded.fact)](recorded.fact, self)
+        """One sentence without a full stop; a fact without words is told by its own name."""
+        says = SAYS.get(type(recorded.fact))
+        return says(recorded.fact, self) if says else statement.kind(recorded.fact.NAME)
 
     def money(self, minor: int, asset: str = "") -> str:
         """With its asset; without one, it is money of the reporting asset."""
