@@ -6,8 +6,9 @@ from typing import Any
 
 from celery import shared_task
 
+from clearing import selectors
 from clearing.domain.cause import Cause
-from clearing.services import jobs, sealing, settlement, timekeeping
+from clearing.services import auditor, jobs, sealing, settlement, timekeeping
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -35,3 +36,12 @@ def seal(**_newer: Any) -> None:
 def tick(**_newer: Any) -> None:
     """Pulse: in live use, business time follows the wall clock."""
     timekeeping.tick(cause=Cause(actor="system:clearing.tick", correlation_id="clock"))
+
+
+@shared_task(name="clearing.audit")
+def audit(**_newer: Any) -> None:
+    """Pulse: what is always true must be true; a story's clock may not have started yet."""
+    if selectors.business_clock() is None:
+        return
+    cause = Cause(actor="system:clearing.audit", correlation_id="audit")
+    auditor.audit(at=timekeeping.now(), cause=cause)

@@ -16,6 +16,7 @@ GUARDED = (
     "clearing_command",
     "clearing_block",
     "clearing_pricebody",
+    "clearing_outsidedocument",
     "clearing_entry",
     "margin_requirement",
     "margin_parameterbody",

@@ -5,6 +5,14 @@ from clearing.models.collateral import Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
 from clearing.models.prices import PriceBody, PriceSet
+from clearing.models.reconciliation import (
+    Break,
+    OutsideDocument,
+    Reconciliation,
+    ReleaseHalt,
+    Tolerance,
+    Violation,
+)
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
 from clearing.models.work import Job
 
@@ -12,6 +20,7 @@ __all__ = [
     "AccountState",
     "Asset",
     "Block",
+    "Break",
     "Clock",
     "Command",
     "Entry",
@@ -22,9 +31,14 @@ __all__ = [
     "HousePolicy",
     "Instrument",
     "Job",
+    "OutsideDocument",
     "PriceBody",
     "PriceSet",
+    "Reconciliation",
+    "ReleaseHalt",
     "SealState",
     "Stream",
+    "Tolerance",
+    "Violation",
     "Withdrawal",
 ]

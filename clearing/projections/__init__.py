@@ -13,10 +13,10 @@ from typing import Any
 
 from clearing import models
 from clearing.domain import events
-from clearing.projections import accounts, collateral, prices, reference
+from clearing.projections import accounts, collateral, prices, reconciliation, reference
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, prices, accounts, collateral)
+AREAS = (reference, prices, accounts, collateral, reconciliation)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
     events.CollateralDeposited,

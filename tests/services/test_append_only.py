@@ -18,6 +18,7 @@ EVIDENCE = (
     models.Command,
     models.Block,
     models.PriceBody,
+    models.OutsideDocument,
     margin.Requirement,
     margin.ParameterBody,
 )

@@ -8,7 +8,15 @@ A published fact never changes; `manage.py event_catalogue` freezes their shape.
 
 from __future__ import annotations
 
-from clearing.domain.events import accounts, collateral, prices, reference, settlement, trades
+from clearing.domain.events import (
+    accounts,
+    collateral,
+    prices,
+    reconciliation,
+    reference,
+    settlement,
+    trades,
+)
 from clearing.domain.events.accounts import (
     AccountClosed,
     AccountOpened,
@@ -27,6 +35,17 @@ from clearing.domain.events.prices import (
     PriceSetCorrected,
     PriceSetSealed,
 )
+from clearing.domain.events.reconciliation import (
+    BreakExplained,
+    BreakFound,
+    BreakResolved,
+    InvariantRestored,
+    InvariantViolated,
+    ReconciliationRun,
+    ReleasesCertified,
+    ReleasesHalted,
+    ToleranceSet,
+)
 from clearing.domain.events.reference import (
     AssetAdmitted,
     ClockAdvanced,
@@ -43,7 +62,7 @@ from clearing.domain.events.trades import (
     TradeNovated,
 )
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement)
+AREAS = (reference, prices, accounts, trades, collateral, settlement, reconciliation)
 AccountFact = (
     accounts.AccountFact | trades.AccountFact | collateral.AccountFact | settlement.AccountFact
 )
@@ -58,6 +77,9 @@ __all__ = [
     "AccountReinstated",
     "AccountSuspended",
     "AssetAdmitted",
+    "BreakExplained",
+    "BreakFound",
+    "BreakResolved",
     "ClockAdvanced",
     "CollateralDeposited",
     "ContractSettled",
@@ -66,10 +88,16 @@ __all__ = [
     "InstrumentHalted",
     "InstrumentListed",
     "InstrumentResumed",
+    "InvariantRestored",
+    "InvariantViolated",
     "PenaltyCharged",
     "PolicySet",
     "PriceSetCorrected",
     "PriceSetSealed",
+    "ReconciliationRun",
+    "ReleasesCertified",
+    "ReleasesHalted",
+    "ToleranceSet",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",
