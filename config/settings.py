@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
         "CaseState": "liquidation.api.cases.STATES",
         "InstrumentKind": "clearing.api.reference.KINDS",
         "AccountKind": "accounts.domain.members.KINDS",
+        "HolderKind": "clearing.api.reconciliations.KINDS",
         "MarginStanding": "margin.api.requirements.STANDINGS",
     },
 }

@@ -56,6 +56,10 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
                     "icon": "balance",
                     "link": reverse_lazy("desk-trial-balance"),
                 },
+                _list("Breaks", "difference", "clearing_break"),
+                _list("Reconciliations", "fact_check", "clearing_reconciliation"),
+                _list("Halted withdrawals", "block", "clearing_releasehalt"),
+                _list("Violations", "report", "clearing_violation"),
             ],
         },
         {
