@@ -36,6 +36,7 @@ from clearing.domain.reconciliation import (
 )
 from clearing.domain.trade import Trade
 from clearing.services import collateral, releases, trades
+from clearing.services.collateral import WithdrawalTaken
 from clearing.services.releases import BREAK, ORDER, STREAM
 
 
@@ -94,15 +95,17 @@ def reconcile(it: Statement, *, key: str = "", at: datetime, cause: Cause) -> in
 
 
 def _run(stream: store.Stream, it: Statement, *, at: datetime, cause: Cause) -> int:
-    last = selectors.reconciliation_runs(holder=it.holder, kind=it.kind).first()
-    last_source = reconciliation.check_sources(it.lines, last=last.last_source if last else 0)
+    last, last_source = _follows(it)
     ours, theirs, terms = _sides(it)
+    known = selectors.known_breaks(holder=it.holder, kind=it.kind)
+    if it.kind != CUSTODIAN:  # of an instrument it does not name, a venue says nothing
+        known = {key: found for key, found in known.items() if key[1] in terms}
     missing = selectors.unknown_movements(it.lines, holder=it.holder, kind=it.kind)
     matched, differences = reconciliation.compare(ours, theirs)
     found = list(
         reconciliation.breaks(
             differences,
-            known=selectors.known_breaks(holder=it.holder, kind=it.kind),
+            known=known,
             terms=terms,
             missing=missing,
             holder=it.holder,
@@ -135,6 +138,12 @@ def _run(stream: store.Stream, it: Statement, *, at: datetime, cause: Cause) -> 
     return sequence
 
 
+def _follows(it: Statement) -> tuple[models.Reconciliation | None, int]:
+    """(the holder's run before, its number of the last movement now known). Raises SourceGap."""
+    last = selectors.reconciliation_runs(holder=it.holder, kind=it.kind).first()
+    return last, reconciliation.check_sources(it.lines, last=last.last_source if last else 0)
+
+
 def _same(last: models.Reconciliation, fact: ReconciliationRun) -> bool:
     """Nothing else was seen, and nobody has asked meanwhile for everything to be seen again."""
     content = asdict(fact) | {"at": clock.parsed(fact.at)}
@@ -154,15 +163,11 @@ def _sides(it: Statement) -> tuple[dict[Key, int], dict[Key, int], dict[str, Ter
             if line.asset not in digits:
                 raise selectors.AssetUnknown(field="lines", asset=line.asset)
             theirs[reconciliation.key_of(line)] = _minor(line, digits[line.asset])
-        named = {asset for _, asset in {*ours, *theirs}}
-        return (
-            ours,
-            theirs,
-            {
-                asset: Terms(unit="cash", halts=asset, tolerance=allowed.get(asset, 0))
-                for asset in named
-            },
-        )
+        means = {
+            asset: Terms(unit="cash", halts=asset, tolerance=allowed.get(asset, 0))
+            for _, asset in {*ours, *theirs}
+        }
+        return ours, theirs, means
     symbols = sorted({line.asset for line in stated})
     terms = {symbol: selectors.instrument(symbol) for symbol in symbols}
     ours = selectors.lots_of(symbols, effective_at=it.at)
@@ -225,9 +230,11 @@ def recover(it: Statement, *, at: datetime, cause: Cause) -> Recovered:
     After a restore the outside is ahead of us. Each is a decision of its own under the key it would
     have had, so that running this again, or hearing of it from its holder after all, records
     nothing twice. One that is refused is named with the reason, and the others go on.
+    Raises HolderUnnamed, SourceGap.
     """
     if it.holder == UNNAMED:
         raise HolderUnnamed(field="holder")
+    _follows(it)
     recorded: list[str] = []
     refused: dict[str, str] = {}
     for line in selectors.unknown_movements(it.lines, holder=it.holder, kind=it.kind):
@@ -269,11 +276,17 @@ def _record(line: OutsideLine, *, holder: str, at: datetime, cause: Cause) -> No
 
 @store.decision
 def _record_payment(line: OutsideLine, *, at: datetime, cause: Cause) -> None:
-    """The custodian has paid it out: no test and no halt can undo that, only the book is late."""
+    """The custodian has paid it out: no test and no halt can undo that, only the book is late.
+
+    Raises WithdrawalTaken where the book says that this one was decided otherwise, or is another
+    account's: that is for people to mend.
+    """
     stream = store.claim(f"account-{line.account}")
     held = selectors.account(line.account)
     facts: list[Any] = []
     if line.reference not in held.waiting:
+        if models.Withdrawal.objects.filter(withdrawal_id=line.reference).exists():
+            raise WithdrawalTaken(field="reference", reference=line.reference)
         asked = account.request_withdrawal(
             held,
             withdrawal_id=line.reference,

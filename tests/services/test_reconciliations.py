@@ -264,6 +264,14 @@ def test_a_venues_positions_are_matched_by_account_and_halt_what_they_settle_in(
     assert halted() == ["USDC"]
 
 
+def test_of_an_instrument_a_venue_does_not_name_it_says_nothing(told):
+    reconcile("position,,,NORTH-1,BTC-PERP,1,,,\n", holder="XDER", kind=VENUE)
+
+    reconcile("position,,,NORTH-1,BTC-30JAN26,0,,,\n", holder="XDER", kind=VENUE)
+
+    assert standing() == [("BTC-PERP", 1_000, "open")]
+
+
 @pytest.mark.parametrize("row", ["balance,,,,DOGE,1,,,\n", "balance,,,,USDC,0.0000001,,,\n"])
 def test_a_statement_the_house_cannot_read_changes_nothing(told, row):
     before = models.Event.objects.count()
@@ -310,6 +318,36 @@ def test_one_that_is_refused_is_named_and_the_others_go_on(told):
         reconciliations.recover(
             a_statement("balance,,,,USDC,1,,,\n", holder="unnamed"), at=START, cause=CAUSE
         )
+
+
+def test_a_payment_of_a_withdrawal_that_was_refused_is_for_people(told):
+    collateral.request_withdrawal(
+        "NORTH-1", key="w-1", asset="USDC", amount="5", at=START, cause=CAUSE
+    )
+    collateral.refuse_withdrawal(
+        "NORTH-1", withdrawal_id="NORTH-1:w-1", code="no", reason="no", at=START, cause=CAUSE
+    )
+
+    found = reconciliations.recover(
+        a_statement("withdrawal,1,NORTH-1:w-1,NORTH-1,USDC,5,,,\n"), at=START, cause=CAUSE
+    )
+
+    assert found.recorded == ()
+    assert found.refused["NORTH-1:w-1"].startswith("withdrawal-taken")
+
+
+def test_a_payment_that_was_only_asked_for_is_settled(told):
+    collateral.request_withdrawal(
+        "NORTH-1", key="w-1", asset="USDC", amount="5", at=START, cause=CAUSE
+    )
+
+    found = reconciliations.recover(
+        a_statement("withdrawal,1,NORTH-1:w-1,NORTH-1,USDC,5,,,\n"), at=START, cause=CAUSE
+    )
+    run_due_jobs()
+
+    assert found.recorded == ("NORTH-1:w-1",)
+    assert selectors.withdrawal("NORTH-1:w-1").status == "settled"
 
 
 def test_a_venues_missing_trade_is_recorded_as_it_would_have_been(told):

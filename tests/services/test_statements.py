@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections import defaultdict
+from collections import Counter
 
 import pytest
 from django.db import connection
@@ -24,18 +24,27 @@ LOTS = entries.lots(PERPETUAL)
 
 @pytest.mark.parametrize("seed", [11, 12, random.randrange(10**9)])
 def test_every_book_trial_balance_and_statement_is_what_the_oracle_says(seed):
-    print(f"seed {seed}")
-    both = ToldLate(random.Random(seed))
-    history = both.run(40)
+    print(f"seed {seed}")  # shown when it fails
+    assert_agree(ToldLate(random.Random(seed)), commands=40, looks=25)
 
-    for _ in range(25):
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100))
+def test_they_agree_for_a_long_time(seed):
+    assert_agree(ToldLate(random.Random(seed)), commands=300, looks=100)
+
+
+def assert_agree(both: ToldLate, *, commands: int, looks: int) -> None:
+    history = both.run(commands)
+
+    for _ in range(looks):
         point = both.a_point()
         for account in accounts():
             assert selectors.book_as_of(account, **point) == history.book(account, **point), point
         found = selectors.trial_balance_at(Point(**point))
         assert {it.asset: (it.debit, it.credit) for it in found} == history.everything(**point)
         assert not any(it.off for it in found)
-    for _ in range(25):
+    for _ in range(looks):
         account = both.chance.choice(accounts())
         start, end = sorted(both.chance.choices(both.times, k=2))
         known = {name: it for name, it in both.a_point().items() if name != "effective_at"}
@@ -45,16 +54,18 @@ def test_every_book_trial_balance_and_statement_is_what_the_oracle_says(seed):
             opening=history.book(account, effective_at=start, **known),
             closing=history.book(account, effective_at=end, **known),
         )
-        moved = defaultdict(int)
+        moved: Counter[str] = Counter()
         for change in history.within(effective_at=end, **known):
             if change.effective_at > start:
-                for asset, amount in change.moved.get(account, {}).items():
-                    moved[asset] += amount
-        page = selectors.statement_page(period)
-        summed = defaultdict(int)
-        for it in page.movements:
+                moved.update(change.moved.get(account, {}))
+        summed: Counter[str] = Counter()
+        for it in selectors.statement_page(period).movements:
             summed[it.asset] += it.amount
-        assert {k: v for k, v in summed.items() if v} == {k: v for k, v in moved.items() if v}
+        assert _without_zeros(summed) == _without_zeros(moved)
+
+
+def _without_zeros(amounts: Counter[str]) -> dict[str, int]:
+    return {asset: amount for asset, amount in amounts.items() if amount}
 
 
 def assert_adds_up(period: Period, *, opening: dict, closing: dict) -> None:
