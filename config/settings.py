@@ -100,6 +100,7 @@ SURETY_PROJECTIONS = (
     "liquidation.projections",
 )
 SURETY_CHECKS = (  # what `manage.py verify` asks beside the record's own checks
+    "clearing.services.documents",
     "margin.checks",
     "liquidation.checks",
 )
