@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ def reason(text: str) -> str:
     if not text.strip() or len(text) > LONGEST_REASON:
         raise ArgumentTypeError(f"say why, in 1 to {LONGEST_REASON} characters")
     return text
+
+
+def moment(text: str) -> datetime:
+    """A time with its offset, as RFC 3339 spells it. Raises ArgumentTypeError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ArgumentTypeError("say a time with its offset, such as 2026-01-01T01:00:00Z")
+    return at
 
 
 def said(refusal: Refusal) -> str:

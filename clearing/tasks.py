@@ -6,8 +6,9 @@ from typing import Any
 
 from celery import shared_task
 
+from clearing import selectors
 from clearing.domain.cause import Cause
-from clearing.services import jobs, quorum, sealing, settlement, timekeeping
+from clearing.services import auditor, jobs, quorum, sealing, settlement, timekeeping
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -42,3 +43,12 @@ def seal_prices(**_newer: Any) -> None:
     """Pulse: close the window that has come; windows are data, so a missed pulse misses none that
     matters, and a second one finds it closed."""
     quorum.seal_window(cause=Cause(actor="system:clearing.seal_prices", correlation_id="prices"))
+
+
+@shared_task(name="clearing.audit")
+def audit(**_newer: Any) -> None:
+    """Pulse: what is always true must be true; a story's clock may not have started yet."""
+    if selectors.business_clock() is None:
+        return
+    cause = Cause(actor="system:clearing.audit", correlation_id="audit")
+    auditor.audit(at=timekeeping.now(), cause=cause)

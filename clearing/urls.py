@@ -10,9 +10,12 @@ from clearing.api import (
     observations,
     paths,
     prices,
+    reconciliations,
     reference,
+    statements,
     trades,
     trail,
+    trial_balances,
 )
 
 assert paths  # registers what `name` and `symbol` mean below
@@ -23,6 +26,11 @@ urlpatterns = [
     path("trades/fpml", executions.FpmlTrades.as_view(), name="trade-fpml"),
     path("accounts/<name:account_id>/positions", holdings.AccountPositions.as_view()),
     path("accounts/<name:account_id>/balances", holdings.AccountBalances.as_view()),
+    path("accounts/<name:account_id>/statement", statements.AccountStatement.as_view()),
+    path("reconciliations", reconciliations.Reconciliations.as_view()),
+    path("reconciliations/breaks", reconciliations.Breaks.as_view()),
+    path("trial-balance", trial_balances.TrialBalance.as_view()),
+    path("trial-balance/accounts", trial_balances.TrialBalanceAccounts.as_view()),
     path("accounts/<name:account_id>/deposits", collateral.Deposits.as_view()),
     path("accounts/<name:account_id>/withdrawals", collateral.Withdrawals.as_view()),
     path(

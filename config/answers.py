@@ -40,7 +40,9 @@ STATUS: dict[str, int] = {
     "asset-unknown": 422,
     "balance-too-small": 409,
     "batch-out-of-range": 422,
+    "break-not-open": 409,
     "call-not-open": 409,
+    "certificate-refused": 409,
     "clock-backwards": 409,
     "clock-is-live": 409,
     "clock-not-started": 503,
@@ -50,11 +52,13 @@ STATUS: dict[str, int] = {
     "correction-not-valid": 422,
     "credential-not-valid": 401,
     "description-differs": 422,
+    "cursor-not-valid": 400,
     "file-not-valid": 422,
     "fpml-incomplete": 422,
     "fpml-not-taken": 422,
     "fpml-not-valid": 422,
     "gap-not-valid": 422,
+    "holder-unnamed": 422,
     "illegal-call-move": 409,
     "illegal-case-move": 409,
     "instrument-not-trading": 409,
@@ -72,10 +76,16 @@ STATUS: dict[str, int] = {
     "nothing-to-close": 409,
     "observation-refused": 422,
     "out-of-scope": 403,
+    "outside-statement-not-valid": 422,
     "parameters-missing": 409,
     "parameters-refused": 422,
     "party-unknown": 422,
     "password-too-weak": 422,
+    "period-not-valid": 400,
+    "point-before-the-log": 409,
+    "point-in-the-future": 409,
+    "point-not-sealed": 409,
+    "point-not-valid": 400,
     "price-from-the-future": 409,
     "price-missing": 409,
     "price-not-positive": 422,
@@ -90,12 +100,15 @@ STATUS: dict[str, int] = {
     "price-policy-not-valid": 422,
     "quorum-needed": 409,
     "refused": 422,
+    "releases-halted": 409,
+    "releases-not-halted": 409,
     "role-held-otherwise": 409,
     "role-unknown": 422,
     "self-trade": 422,
     "source-already-admitted": 409,
     "source-not-valid": 422,
     "source-unknown": 422,
+    "source-gap": 409,
     "status-not-valid": 409,
     "stream-moved": 409,
     "still-held": 409,
@@ -171,7 +184,8 @@ def status_of(refusal: type[Refusal]) -> int:
 def _refused(refusal: Refusal, context: dict[str, Any]) -> Response:
     where = _where(refusal.field, refusal.place, context) if refusal.field else None
     status = status_of(type(refusal))
-    if where and "parameter" in where and refusal.code.endswith("-unknown"):
+    in_path = getattr(context.get("view"), "kwargs", {})
+    if where and where.get("parameter") in in_path and refusal.code.endswith("-unknown"):
         status = status_of(NotFound)  # it is what the path names
     detail = refusal.sentence
     body = {
@@ -231,6 +245,8 @@ def _where(field: str, place: int | None, context: Mapping[str, Any]) -> dict[st
             return {"parameter": spelled}
     if "-" in name:
         return {"header": name}
+    if name in getattr(context.get("request"), "query_params", {}):
+        return {"parameter": name}
     many = getattr(view, "items_in", "")
     return {"pointer": f"/{many}/{place}/{name}" if many and place is not None else f"/{name}"}
 

@@ -222,6 +222,27 @@ def price_windows() -> Finding:
     return Finding("price sets", "ok", "no window waits for its quorum")
 
 
+def books() -> Finding:
+    """What the record says of itself: invariants, breaks with the outside, what may not leave."""
+    try:
+        violated = list(record.violations().values_list("invariant", flat=True))
+        unexplained = record.standing_breaks().filter(status="open").count()
+        halted = list(record.release_halts().values_list("asset", flat=True))
+    except DatabaseError:
+        return Finding("books", "optional", "not checked, the database does not answer")
+    if violated:
+        remedy = "manage.py verify says where; nothing leaves meanwhile"
+        return Finding(
+            "books", "missing", f"violated: {', '.join(sorted(set(violated)))}; {remedy}"
+        )
+    if unexplained or halted:
+        what = f"{unexplained} breaks not explained, halted: {', '.join(halted) or 'nothing'}"
+        return Finding(
+            "books", "missing", f"{what}; see Breaks and Halted withdrawals in the admin"
+        )
+    return Finding("books", "ok", "they agree, nothing is halted")
+
+
 def _embedded(pid: int | None) -> str:
     return f"embedded, process {pid}" if pid else "embedded, not running; make demo starts it"
 

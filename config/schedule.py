@@ -14,5 +14,6 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "relay": pulse("clearing.relay_jobs", every=1.0),
     "seal": pulse("clearing.seal", every=1.0),
     "seal-prices": pulse("clearing.seal_prices", every=5.0),
+    "audit": pulse("clearing.audit", every=60.0),
     "tick": pulse("clearing.tick", every=10.0),
 }

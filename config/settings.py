@@ -101,10 +101,12 @@ SURETY_PROJECTIONS = (
 )
 SURETY_CHECKS = (  # what `manage.py verify` asks beside the record's own checks
     "clearing.services.price_checks",
+    "clearing.services.documents",
     "margin.checks",
     "liquidation.checks",
 )
 SURETY_ROUTES = "config.routes"
+SURETY_WORDS = "config.desk.wording"  # facts in plain English, also where the record is printed
 # The order streams are claimed in: top app first. The part of a stream's name before its first
 # dash is its kind.
 SURETY_STREAMS = (
@@ -196,6 +198,7 @@ SPECTACULAR_SETTINGS = {
         "CaseState": "liquidation.api.cases.STATES",
         "InstrumentKind": "clearing.api.reference.KINDS",
         "AccountKind": "accounts.domain.members.KINDS",
+        "HolderKind": "clearing.api.reconciliations.KINDS",
         "MarginStanding": "margin.api.requirements.STANDINGS",
     },
 }

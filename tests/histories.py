@@ -5,18 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 
 from accounts.services import people, register
+from clearing.domain import reconciliation
 from clearing.domain.observations import Observation
 from clearing.domain.policy import Policy
+from clearing.domain.reconciliation import CUSTODIAN
 from clearing.services import (
+    auditor,
     collateral,
     observing,
     pricing,
     quorum,
+    reconciliations,
     reference,
+    releases,
     sealing,
     timekeeping,
     trades,
 )
+from clearing.services.findings import Finding
 from tests.builders import (
     CALL,
     CAUSE,
@@ -55,6 +61,7 @@ def a_history() -> None:
     pricing.seal(a_price_set("81000", at=EXPIRY), cause=CAUSE)
     run_due_jobs()
     _closed_account()
+    _reconciled()
     reference.halt(SPOT, reason="an auction", at=timekeeping.now(), cause=CAUSE)
     reference.set_policy(Policy(price_max_age_seconds=7_200), at=timekeeping.now(), cause=CAUSE)
     _several_sources()
@@ -105,3 +112,23 @@ def _closed_account() -> None:
     )
     register.suspend("NORTH-2", reason="a drill", at=at, cause=CAUSE)
     register.reinstate("NORTH-2", reason="the drill is over", at=at, cause=CAUSE)
+
+
+def _reconciled() -> None:
+    """A bank that has more ether than we know of, explained; and doubts about other assets."""
+    at = timekeeping.now()
+    body = "line,asset,amount\nbalance,ETH,5\n"
+    statement = reconciliations.Statement(
+        holder="CUSTODY-BANK",
+        kind=CUSTODIAN,
+        at=at,
+        body=body,
+        lines=reconciliation.read(body, kind=CUSTODIAN),
+    )
+    reconciliations.set_tolerance("ETH", amount="10", at=at, cause=CAUSE)
+    releases.halt("ETH", reason="a drill", at=at, cause=CAUSE)
+    reconciliations.reconcile(statement, at=at, cause=CAUSE)
+    reconciliations.explain("break-1", reason="on its way", at=at, cause=CAUSE)
+    releases.certify("ETH", reason="the drill is over", at=at, cause=CAUSE)
+    doubt = Finding(check="trial balance", where="cash:ETH", says="off by 1", remedy="none")
+    auditor.record([doubt], at=at, cause=CAUSE)

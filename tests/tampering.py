@@ -18,6 +18,7 @@ GUARDED = (
     "clearing_pricebody",
     "clearing_observationbatch",
     "clearing_pricerejection",
+    "clearing_outsidedocument",
     "clearing_entry",
     "margin_requirement",
     "margin_parameterbody",

@@ -1,5 +1,5 @@
 """The record's desk, one room an area."""
 
-from clearing.admin import prices, record, reference
+from clearing.admin import prices, reconciliation, record, reference
 
-__all__ = ["prices", "record", "reference"]
+__all__ = ["prices", "reconciliation", "record", "reference"]

@@ -23,6 +23,7 @@ AMOUNTS = frozenset(
     {
         *ASSET_OF,
         *("amount", "equity", "maintenance", "target", "penalty", "target_after"),
+        *("ours", "theirs", "difference"),
         *("equity_before", "equity_after", "maintenance_before", "maintenance_after"),
     }
 )
@@ -99,6 +100,8 @@ class _Speller:
                 case "price_ticks":
                     it = self.terms[fields["symbol"]]
                     spelled["price"] = plain(instrument.price_of(it, value))
+                case _ if name in AMOUNTS and fields.get("unit") == "lots":
+                    spelled[name] = plain(value)
                 case _ if name in AMOUNTS:
                     spelled[name] = self._amount(fields[ASSET_OF.get(name, "asset")], value)
                 case _:

@@ -10,33 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clearing import selectors
-from clearing.api.door import Door, checked, scope_of
-from clearing.api.fields import DecimalText, Moment, plain
+from clearing.api.door import Door, scope_of
+from clearing.api.fields import DecimalText, plain
+from clearing.api.points import AsOf, asked
 from clearing.domain import entries
-from clearing.domain.amounts import LARGEST
 from clearing.selectors import PositionRow
 
 COUNTED = "The account's latest fact that is counted; 0 if none is."
-
-
-class AsOf(serializers.Serializer[Any]):
-    """The point a book is asked at. Sides may be combined; without any it is the book as it is."""
-
-    sequence = serializers.IntegerField(
-        min_value=0,
-        max_value=LARGEST,
-        required=False,
-        help_text="Count facts up to this place in the log. Final once the log is sealed up to it.",
-    )
-    effective_at = Moment(
-        required=False,
-        help_text="Count facts that had taken effect by then, in business time, whenever they were"
-        " recorded.",
-    )
-    known_at = Moment(
-        required=False,
-        help_text="Count facts that had been recorded by then, by the wall clock.",
-    )
 
 
 class Position(serializers.Serializer[Any]):
@@ -116,10 +96,10 @@ class AccountPositions(Door):
     def get(self, request: Request, account_id: str) -> Response:
         account = selectors.visible(account_id, scope=scope_of(request))
 
-        query = checked(AsOf, request.query_params.dict())
+        point = asked(request).sides
 
-        book = selectors.account_book(account.account_id, **query)
-        sealed = selectors.prices_as_of(**query)
+        book = selectors.account_book(account.account_id, **point)
+        sealed = selectors.prices_as_of(**point)
 
         digits = selectors.scales()
         shape = Positions(
@@ -165,9 +145,9 @@ class AccountBalances(Door):
     def get(self, request: Request, account_id: str) -> Response:
         account = selectors.visible(account_id, scope=scope_of(request))
 
-        query = checked(AsOf, request.query_params.dict())
+        point = asked(request).sides
 
-        book = selectors.account_book(account.account_id, **query)
+        book = selectors.account_book(account.account_id, **point)
 
         prefix, digits = entries.cash(""), selectors.scales()
         named = sorted(it for it in {*book.held, *book.leaving} if it.startswith(prefix))

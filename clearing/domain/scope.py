@@ -76,3 +76,9 @@ def require_member(scope: Scope) -> str:
     if scope.member_id is None:
         raise OutOfScope(needs="the credential of the member whose account it is")
     return scope.member_id
+
+
+def require_officer(scope: Scope) -> None:
+    """Raises OutOfScope for everybody but the house's own officers."""
+    if not scope.sees_everything:
+        raise OutOfScope(needs="the session of an officer of the house")

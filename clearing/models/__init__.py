@@ -14,6 +14,14 @@ from clearing.models.prices import (
     PriceSet,
     PriceSource,
 )
+from clearing.models.reconciliation import (
+    Break,
+    OutsideDocument,
+    Reconciliation,
+    ReleaseHalt,
+    Tolerance,
+    Violation,
+)
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
 from clearing.models.work import Job
 
@@ -22,6 +30,7 @@ __all__ = [
     "Asset",
     "AssetProfile",
     "Block",
+    "Break",
     "Clock",
     "Command",
     "Entry",
@@ -34,13 +43,18 @@ __all__ = [
     "InstrumentCodes",
     "Job",
     "ObservationBatch",
+    "OutsideDocument",
     "PriceBody",
     "PriceDeferral",
     "PriceRejection",
     "PriceRules",
     "PriceSet",
     "PriceSource",
+    "Reconciliation",
+    "ReleaseHalt",
     "SealState",
     "Stream",
+    "Tolerance",
+    "Violation",
     "Withdrawal",
 ]

@@ -20,10 +20,17 @@ from typing import Any
 
 from clearing import models
 from clearing.domain import events
-from clearing.projections import accounts, adjustments, collateral, prices, reference
+from clearing.projections import (
+    accounts,
+    adjustments,
+    collateral,
+    prices,
+    reconciliation,
+    reference,
+)
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, adjustments, prices, accounts, collateral)
+AREAS = (reference, adjustments, prices, accounts, collateral, reconciliation)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
     events.CollateralDeposited,

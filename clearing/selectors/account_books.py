@@ -65,8 +65,10 @@ def account_book(
         "pending": entries.PENDING,
         "cash": entries.cash(""),
     }
+    timed = effective_at is not None or known_at is not None
+    then = _THEN.format(times=_TIMES if timed else "")
     with connection.cursor() as cursor:
-        cursor.execute(_NOW if now else _THEN, {**names, **point})
+        cursor.execute(_NOW if now else then, {**names, **point})
         rows = cursor.fetchall()
     # a sum over all members may be more than one member's column holds
     return AccountBook(
@@ -116,22 +118,41 @@ _NOW = """
     ORDER BY asset
 """
 
+# A time is looked up entry by entry: `OFFSET 0` keeps the planner from reading the whole log to
+# join it, so an account costs its own entries and nothing else (clearing/decisions/0045). A place
+# in the log stands in the entry itself.
+_TIMES = """
+        JOIN LATERAL (
+            SELECT effective_at, recorded_at FROM clearing_event
+            WHERE sequence = entry.sequence OFFSET 0
+        ) AS fact
+        ON (%(effective_at)s::timestamptz IS NULL OR fact.effective_at <= %(effective_at)s)
+           AND (%(known_at)s::timestamptz IS NULL OR fact.recorded_at <= %(known_at)s)
+"""
 _THEN = """
-    WITH counted AS NOT MATERIALIZED (
-        SELECT sequence, stream FROM clearing_event
-        WHERE (%(sequence)s::bigint IS NULL OR sequence <= %(sequence)s)
+    WITH own AS (
+        SELECT entry.asset, entry.amount, entry.sequence
+        FROM clearing_entry AS entry
+        {times}
+        WHERE entry.account = %(account)s
+          AND (%(sequence)s::bigint IS NULL OR entry.sequence <= %(sequence)s)
+    ), counted AS (
+        SELECT sequence FROM clearing_event
+        WHERE stream = %(stream)s
+          AND (%(sequence)s::bigint IS NULL OR sequence <= %(sequence)s)
           AND (%(effective_at)s::timestamptz IS NULL OR effective_at <= %(effective_at)s)
           AND (%(known_at)s::timestamptz IS NULL OR recorded_at <= %(known_at)s)
     )
     SELECT NULL AS asset, 0 AS held, 0 AS leaving, coalesce(max(sequence), 0) AS sequence
-    FROM counted WHERE stream = %(stream)s
+    FROM counted
     UNION ALL
-    SELECT entry.asset, sum(entry.amount), 0, max(counted.sequence)
-    FROM clearing_entry AS entry JOIN counted USING (sequence)
-    WHERE entry.account = %(account)s GROUP BY entry.asset
+    SELECT asset, sum(amount), 0, max(sequence) FROM own GROUP BY asset
     UNION ALL
     SELECT entry.asset, 0, sum(entry.amount), 0
-    FROM counted JOIN clearing_entry AS entry USING (sequence)
-    WHERE counted.stream = %(stream)s AND entry.account = %(pending)s GROUP BY entry.asset
+    FROM counted CROSS JOIN LATERAL (
+        SELECT asset, amount FROM clearing_entry
+        WHERE sequence = counted.sequence AND account = %(pending)s OFFSET 0
+    ) AS entry
+    GROUP BY entry.asset
     ORDER BY asset
 """

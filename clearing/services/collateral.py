@@ -9,6 +9,7 @@ from clearing import selectors, store
 from clearing.domain import account, amounts
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
+from clearing.services import releases
 
 
 class WithdrawalTaken(Refusal):
@@ -54,7 +55,7 @@ def request_withdrawal(
 ) -> int:
     """Encumber the amount and leave the test to margin; the outcome is a fact of its own.
 
-    Raises as `deposit`, and BalanceTooSmall.
+    Raises as `deposit`, BalanceTooSmall and ReleasesAreHalted.
     """
     content = json.dumps(["withdrawal", account_id, asset, amount])
     minor = amounts.exact(
@@ -64,6 +65,7 @@ def request_withdrawal(
     recorded = store.earlier(scope=cause.actor, key=key, content=content)
     if recorded is not None:
         return recorded
+    releases.check_released(asset)
     withdrawal_id = f"{account_id}:{key}"  # no account id holds a colon
     if len(withdrawal_id) > 64 or selectors.withdrawals(account_id).filter(
         withdrawal_id=withdrawal_id
@@ -80,11 +82,12 @@ def request_withdrawal(
 def settle_withdrawal(
     account_id: str, *, withdrawal_id: str, at: datetime, cause: Cause
 ) -> int | None:
-    """Margin says yes. None when it was decided before."""
+    """Margin says yes. None when it was decided before. Raises ReleasesAreHalted."""
     stream = store.claim(f"account-{account_id}")
     held = selectors.account(account_id)
     if withdrawal_id not in held.waiting:
         return None
+    releases.check_released(held.waiting[withdrawal_id][0])
     fact = account.settle_withdrawal(held, withdrawal_id=withdrawal_id)
     return store.append(stream, fact, at=at, cause=cause)
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from clearing import selectors as record
 from clearing.domain import entries
 from clearing.selectors import PositionRow, SealedPrices
-from config.desk import pages, pictures
+from config.desk import pages, pictures, points
 from config.desk.pictures import Bar, Point
 from config.desk.wording import Words
 from liquidation import selectors as liquidation
@@ -30,18 +30,23 @@ PARTS = (
 @pages.page
 def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
     row, digits = record.account_row(account_id), record.scales()
-    held, sealed = record.holdings(account_id), record.prices_as_of()
+    asked = points.as_of(request)
+    book = record.account_book(account_id, **asked.point.sides)
+    held, sealed = book.held, record.prices_as_of(**asked.point.sides)
     positions = record.positions(held, sealed)
     words = Words(digits, known={it.terms.symbol: it.terms for it in positions})
     streams = [f"{kind}-{account_id}" for kind in ("account", "call", "case")]
-    latest = margin.latest_requirement(account_id)
+    latest = None if asked.then else margin.latest_requirement(account_id)
     context = {
         "account": row,
+        "as_of": asked,
+        "leaving": _balances(book.leaving, sealed, digits) if asked.then else [],
         "positions": [_position(it, digits) for it in positions],
         "balances": _balances(held, sealed, digits),
         "withdrawals": [
             {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
             for it in record.withdrawals(account_id).filter(status="requested")
+            if not asked.then
         ],
         "requirement": _requirement(latest, digits) if latest else None,
         "groups": _groups(latest) if latest else [],

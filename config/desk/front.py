@@ -57,7 +57,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "calls": len(calls),
             "cases": len(cases),
         },
-        "alarms": _alarms(moment, dead=dead, unpriced=len(unpriced)),
+        "alarms": [*_doubts(), *_alarms(moment, dead=dead, unpriced=len(unpriced))],
     }
     return {**context, "title": "What is wrong now", "house": house}
 
@@ -135,6 +135,30 @@ def _cases(moment: Moment, digits: dict[str, int]) -> list[dict[str, Any]]:
         for case in liquidation.open_cases()
     ]
     return sorted(rows, key=lambda row: not row["stuck"])
+
+
+def _doubts() -> list[tuple[str, str, str]]:
+    """What makes the books themselves doubtful: it stands before everything else."""
+    found = []
+    violated = [row.invariant for row in record.violations()[:MOST]]
+    if violated:
+        says = f"The record violates {len(violated)} of its invariants: {violated[0]}"
+        found.append(("bad", says, reverse("admin:clearing_violation_changelist")))
+    halted = [row.asset for row in record.release_halts()]
+    if halted:
+        says = f"Withdrawals of {', '.join(halted)} are halted until they are certified"
+        found.append(("bad", says, reverse("admin:clearing_releasehalt_changelist")))
+    statuses = Counter(record.standing_breaks().values_list("status", flat=True))
+    breaks = reverse("admin:clearing_break_changelist")
+    if statuses["open"]:
+        named = "1 break" if statuses["open"] == 1 else f"{statuses['open']} breaks"
+        says = f"{named} with the outside not explained"
+        found.append(("bad", says, f"{breaks}?status__exact=open"))
+    if statuses["explained"]:
+        named = "1 break stands" if statuses["explained"] == 1 else "Breaks stand"
+        says = f"{named} explained and not resolved"
+        found.append(("note", says, f"{breaks}?status__exact=explained"))
+    return found
 
 
 def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str, str]]:

@@ -47,6 +47,7 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
                 _list("Parameter sets", "tune", "margin_parameterset"),
             ],
         },
+        _proof(),
         {
             "title": "The record",
             "separator": True,
@@ -64,6 +65,24 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]
+
+
+def _proof() -> dict[str, Any]:
+    return {
+        "title": "Proof",
+        "separator": True,
+        "items": [
+            {
+                "title": "Trial balance",
+                "icon": "balance",
+                "link": reverse_lazy("desk-trial-balance"),
+            },
+            _list("Breaks", "difference", "clearing_break"),
+            _list("Reconciliations", "fact_check", "clearing_reconciliation"),
+            _list("Halted withdrawals", "block", "clearing_releasehalt"),
+            _list("Violations", "report", "clearing_violation"),
+        ],
+    }
 
 
 def primary(*_: Any) -> dict[str, str]:

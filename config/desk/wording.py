@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.domain import events as who
 from clearing import selectors as record
-from clearing.domain import amounts, clock, instrument
+from clearing.domain import amounts, clock, instrument, statement
 from clearing.domain import events as book
 from clearing.domain.instrument import Instrument, Payoff
 from clearing.store import Recorded
@@ -31,8 +31,9 @@ class Words:
     asset: str = ""
 
     def line(self, recorded: Recorded) -> str:
-        """One sentence without a full stop."""
-        return SAYS[type(recorded.fact)](recorded.fact, self)
+        """One sentence without a full stop; a fact without words is told by its own name."""
+        says = SAYS.get(type(recorded.fact))
+        return says(recorded.fact, self) if says else statement.kind(recorded.fact.NAME)
 
     def money(self, minor: int, asset: str = "") -> str:
         """With its asset; without one, it is money of the reporting asset."""
@@ -221,6 +222,26 @@ def _credential(it: who.CredentialIssued, _: Words) -> str:
     return f"Credential {it.credential_id} is issued to {holder}{until}: {it.title}"
 
 
+def _differs(it: book.BreakFound, words: Words) -> str:
+    def counted(amount: int) -> str:
+        lots = f"{amount:,} lots of {it.asset}"
+        return lots if it.unit == "lots" else words.money(amount, it.asset)
+
+    whose = f" of {it.account}" if it.account else ""
+    halted = f", withdrawals of {it.halts} halt" if it.halts else ", within tolerance"
+    return (
+        f"Break {it.break_id}: {it.holder} has {counted(it.theirs)}{whose}, the book"
+        f" {counted(it.ours)}{halted}"
+    )
+
+
+def _reconciled(it: book.ReconciliationRun, _: Words) -> str:
+    return (
+        f"Reconciled with {it.kind} {it.holder} as of {when(it.at)}: {it.matched:,} agree,"
+        f" {it.breaks:,} differ, {it.missing:,} movements are not in the log"
+    )
+
+
 def _moved(verb: str) -> Callable[[Any, Words], str]:
     return lambda it, words: f"{it.account_id} {verb} {words.money(it.amount, it.asset)}"
 
@@ -290,6 +311,21 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
     book.PenaltyCharged: lambda it, words: (
         f"{it.account_id} is charged a penalty of {words.money(it.amount, it.asset)}: {it.reason}"
     ),
+    book.ReconciliationRun: _reconciled,
+    book.BreakFound: _differs,
+    book.BreakExplained: lambda it, _: f"Break {it.break_id} is explained: {it.reason}",
+    book.BreakResolved: lambda it, _: f"Break {it.break_id} is resolved: {it.reason}",
+    book.ToleranceSet: lambda it, words: (
+        f"Differences of up to {words.money(it.amount, it.asset)} halt nothing"
+    ),
+    book.ReleasesHalted: lambda it, _: f"Withdrawals of {it.asset} are halted: {it.reason}",
+    book.ReleasesCertified: lambda it, _: (
+        f"The books of {it.asset} are certified to agree, withdrawals go on: {it.reason}"
+    ),
+    book.InvariantViolated: lambda it, _: (
+        f"Invariant violated: {it.invariant}; {it.subject}: {it.says}"
+    ),
+    book.InvariantRestored: lambda it, _: f"Invariant holds again: {it.invariant}; {it.subject}",
     who.MemberAdmitted: lambda it, _: f"Member {it.member_id} is admitted: {it.name}",
     who.RoleGranted: lambda it, _: f"{it.login} is granted the role {it.role}",
     who.RoleRevoked: lambda it, _: f"{it.login} no longer has the role {it.role}",

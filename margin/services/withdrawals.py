@@ -12,6 +12,7 @@ from clearing.domain.cause import Cause
 from clearing.domain.events import WithdrawalRequested
 from clearing.domain.prices import PriceMissing, PriceStale
 from clearing.services import books, collateral, jobs, timekeeping
+from clearing.services.releases import ReleasesAreHalted
 from margin import models, selectors
 from margin.domain.events import WITHDRAWAL
 from margin.selectors import ParametersMissing
@@ -48,9 +49,12 @@ def test(sequence: int, *, cause: Cause) -> int | None:
     at = timekeeping.now()
     no = _refusal(found, sealed_at=sealed.at, at=at)
     if no is None:
-        return collateral.settle_withdrawal(
-            fact.account_id, withdrawal_id=fact.withdrawal_id, at=at, cause=cause
-        )
+        try:
+            return collateral.settle_withdrawal(
+                fact.account_id, withdrawal_id=fact.withdrawal_id, at=at, cause=cause
+            )
+        except ReleasesAreHalted as halted:
+            no = halted.code, halted.sentence
     return _refuse(fact, code=no[0], reason=no[1], cause=cause)
 
 

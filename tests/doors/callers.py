@@ -102,6 +102,7 @@ COUNTS = {
     *("price_max_age_seconds", "margin_period_seconds"),
     *("numerator", "denominator", "lots_factor"),
     *("corrects", "weight", "count", "observations", "rejected"),
+    *("lines", "matched", "breaks", "missing", "last_source", "halted", "runs"),
 }
 
 

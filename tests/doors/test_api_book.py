@@ -6,9 +6,10 @@ import pytest
 
 from clearing import selectors
 from clearing.domain import clock
-from clearing.services import pricing, trades
+from clearing.services import pricing, sealing, timekeeping, trades
 from tests.builders import CAUSE, START, a_house, a_price_set, a_trade, after, run_due_jobs
 from tests.doors.callers import north, officer, problem, south
+from tests.tampering import count_from_one
 
 pytestmark = pytest.mark.django_db
 
@@ -17,6 +18,7 @@ PATHS = ("/accounts/NORTH-1/positions", "/accounts/NORTH-1/balances")
 
 @pytest.fixture(autouse=True)
 def a_usual_house(db):
+    count_from_one()
     a_house()
 
 
@@ -30,8 +32,9 @@ def test_positions_and_their_marks_are_those_of_the_point():
     second = pricing.seal(a_price_set("91000", at=after(hours=2)), cause=CAUSE)
     trades.novate(a_trade(trade_id="t-2"), at=after(hours=2), cause=CAUSE)
     caller = north()
+    sealing.seal()
 
-    then = caller.get("/accounts/NORTH-1/positions", sequence=bought).json()
+    then = caller.get("/accounts/NORTH-1/positions", as_of_seq=bought).json()
     now = caller.get("/accounts/NORTH-1/positions").json()
 
     [long], [longer] = then["positions"], now["positions"]
@@ -64,9 +67,10 @@ def test_balances_at_a_point_show_what_was_leaving():
     opened = caller.get(path).json()
     asked = caller.post("/accounts/NORTH-1/withdrawals", {"asset": "USDC", "amount": "1"}).json()
     run_due_jobs()
+    sealing.seal()
 
-    before = caller.get(path, sequence=asked["sequence"] - 1).json()
-    between = caller.get(path, sequence=asked["sequence"]).json()
+    before = caller.get(path, as_of_seq=asked["sequence"] - 1).json()
+    between = caller.get(path, as_of_seq=asked["sequence"]).json()
     now = caller.get(path).json()
 
     assert before == opened
@@ -78,27 +82,42 @@ def test_balances_at_a_point_show_what_was_leaving():
     ]
 
 
-def test_before_anything_there_is_nothing():
-    for path in PATHS:
-        answer = north().get(path, effective_at=clock.text(after(days=-1))).json()
-        assert answer["sequence"] == 0
-        assert answer.get("positions", answer.get("balances")) == []
-
-
 def test_the_houses_own_book_can_be_asked_too():
-    answer = officer().get("/accounts/ccp-custody/balances", known_at="9999-12-31T23:59:59Z")
+    sealing.seal()
+    answer = officer().get("/accounts/ccp-custody/balances", as_of_seq=selectors.sealed_up_to())
 
     assert answer.json()["balances"][0]["amount"] == "-3000000.000000"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_point_the_log_cannot_answer_for_is_refused_with_the_side_at_fault(path):
+    unsealed = timekeeping.reading().sequence
+    sealing.seal()
+    fresh = trades.novate(a_trade(), at=START, cause=CAUSE)
+    start, early, late = (clock.text(it) for it in (START, after(days=-1), after(days=1)))
+
+    refused = {
+        ("point-before-the-log", "as_of_seq"): {"as_of_seq": 0},
+        ("point-not-sealed", "as_of_seq"): {"as_of_seq": fresh},
+        ("point-before-the-log", "effective_at"): {"effective_at": early},
+        ("point-in-the-future", "effective_at"): {"effective_at": late},
+        ("point-before-the-log", "known_at"): {"known_at": "2001-01-01T00:00:00Z"},
+        ("point-in-the-future", "known_at"): {"known_at": "9999-12-31T23:59:59Z"},
+    }
+    for (code, side), query in refused.items():
+        assert problem(north().get(path, **query)) == (409, code, [side])
+    both = {"as_of_seq": unsealed, "known_at": start}
+    assert problem(north().get(path, **both)) == (400, "point-not-valid", ["known_at"])
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     ("side", "value"),
     [
-        ("sequence", "-1"),
-        ("sequence", "x"),
-        ("sequence", "9" * 5_000),
-        ("sequence", str(2**63)),
+        ("as_of_seq", "-1"),
+        ("as_of_seq", "x"),
+        ("as_of_seq", "9" * 5_000),
+        ("as_of_seq", str(2**63)),
         ("effective_at", "yesterday"),
         ("effective_at", "2026-01-01"),
         ("effective_at", "2026-01-01T00:00:00"),
@@ -126,5 +145,5 @@ def test_a_moment_is_one_however_it_is_spelled(said):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_others_do_not_see_the_past_either(path):
-    for side, value in (("sequence", 5), ("effective_at", clock.text(START)), ("known_at", "x")):
+    for side, value in (("as_of_seq", 5), ("effective_at", clock.text(START)), ("known_at", "x")):
         assert problem(south().get(path, **{side: value}))[:2] == (404, "not-found")

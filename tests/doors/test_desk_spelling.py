@@ -57,6 +57,23 @@ def test_a_wording_is_one_line_about_what_the_fact_says(name):
         assert "1.50 USDC" in said
 
 
+def test_a_fact_without_words_is_told_by_its_own_name():
+    class MoonSettled:
+        NAME = "someday.moon-settled.v3"
+
+    recorded = Recorded(
+        sequence=1,
+        stream="x",
+        version=1,
+        effective_at=START,
+        recorded_at=START,
+        cause=CAUSE,
+        fact=MoonSettled(),
+    )
+
+    assert wording.Words({}).line(recorded) == "moon settled"
+
+
 def test_amounts_are_spelled_with_the_digits_that_count():
     words = wording.Words({"USDC": 6, "BTC": 8}, asset="USDC")
 

@@ -20,6 +20,7 @@ EVIDENCE = (
     models.PriceBody,
     models.ObservationBatch,
     models.PriceRejection,
+    models.OutsideDocument,
     margin.Requirement,
     margin.ParameterBody,
 )

@@ -29,7 +29,13 @@ UNCOVERED = {
     "sealstate.system_identifier",
 }
 EVIDENCE = columns(
-    models.Event, models.Stream, models.Block, models.SealState, models.PriceBody, models.Command
+    models.Event,
+    models.Stream,
+    models.Block,
+    models.SealState,
+    models.PriceBody,
+    models.OutsideDocument,
+    models.Command,
 )
 SEALED_TRADE = """
     sequence = (SELECT max(sequence) FROM clearing_event WHERE name = 'clearing.trade-novated.v1'
@@ -284,6 +290,13 @@ def test_a_changed_price_body():
         cursor.execute("UPDATE clearing_pricebody SET body = replace(body, '90000', '90001')")
 
     assert found_by() == {"price sets"}
+
+
+def test_a_lost_statement_from_outside():
+    with as_owner() as cursor:
+        cursor.execute("DELETE FROM clearing_outsidedocument")
+
+    assert found_by() == {"outside documents"}
 
 
 def test_a_lost_price_body():

@@ -13,6 +13,7 @@ from clearing.domain.events import (
     adjustments,
     collateral,
     prices,
+    reconciliation,
     reference,
     settlement,
     trades,
@@ -48,6 +49,17 @@ from clearing.domain.events.prices import (
     PriceSourceResumed,
     PriceSourceSuspended,
 )
+from clearing.domain.events.reconciliation import (
+    BreakExplained,
+    BreakFound,
+    BreakResolved,
+    InvariantRestored,
+    InvariantViolated,
+    ReconciliationRun,
+    ReleasesCertified,
+    ReleasesHalted,
+    ToleranceSet,
+)
 from clearing.domain.events.reference import (
     AssetAdmitted,
     ClockAdvanced,
@@ -57,14 +69,10 @@ from clearing.domain.events.reference import (
     InstrumentResumed,
     PolicySet,
 )
-from clearing.domain.events.settlement import (
-    ContractSettled,
-)
-from clearing.domain.events.trades import (
-    TradeNovated,
-)
+from clearing.domain.events.settlement import ContractSettled
+from clearing.domain.events.trades import TradeNovated
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement, adjustments)
+AREAS = (reference, prices, accounts, trades, collateral, settlement, adjustments, reconciliation)
 AccountFact = (
     accounts.AccountFact
     | trades.AccountFact
@@ -84,6 +92,9 @@ __all__ = [
     "AccountSuspended",
     "AssetAdmitted",
     "AssetDescribed",
+    "BreakExplained",
+    "BreakFound",
+    "BreakResolved",
     "ClockAdvanced",
     "CollateralDeposited",
     "ContractAdjusted",
@@ -96,6 +107,8 @@ __all__ = [
     "InstrumentListed",
     "InstrumentResumed",
     "InstrumentTermsAmended",
+    "InvariantRestored",
+    "InvariantViolated",
     "LotsAdjusted",
     "PenaltyCharged",
     "PolicySet",
@@ -106,6 +119,10 @@ __all__ = [
     "PriceSourceAdmitted",
     "PriceSourceResumed",
     "PriceSourceSuspended",
+    "ReconciliationRun",
+    "ReleasesCertified",
+    "ReleasesHalted",
+    "ToleranceSet",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",
