@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from clearing.domain.cause import Cause
-from clearing.services import jobs, sealing, settlement, timekeeping
+from clearing.services import handovers, jobs, sealing, settlement, timekeeping
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -17,6 +17,12 @@ def settle_expiries(*, job_id: int, **_newer: Any) -> None:
         job_id,
         lambda address, cause: settlement.settle_expiries(address["sequence"], cause=cause),
     )
+
+
+@shared_task(name="clearing.sweep_handovers")
+def sweep_handovers(*, job_id: int, **_newer: Any) -> None:
+    """Left by every step of the clock."""
+    jobs.run(job_id, lambda _address, cause: handovers.sweep(cause=cause))
 
 
 @shared_task(name="clearing.relay_jobs")

@@ -95,6 +95,7 @@ SURETY_FACTS = (
 )
 SURETY_PROJECTIONS = (
     "clearing.projections",
+    "clearing.projections.trades",
     "accounts.projections",
     "margin.projections",
     "liquidation.projections",

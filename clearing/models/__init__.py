@@ -6,10 +6,19 @@ from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
 from clearing.models.prices import PriceBody, PriceSet
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
+from clearing.models.trades import (
+    Allocation,
+    Handover,
+    LegMove,
+    PriceGroup,
+    Trade,
+    TradePart,
+)
 from clearing.models.work import Job
 
 __all__ = [
     "AccountState",
+    "Allocation",
     "Asset",
     "Block",
     "Clock",
@@ -18,13 +27,18 @@ __all__ = [
     "Event",
     "FrozenAccount",
     "FrozenHolding",
+    "Handover",
     "Holding",
     "HousePolicy",
     "Instrument",
     "Job",
+    "LegMove",
     "PriceBody",
+    "PriceGroup",
     "PriceSet",
     "SealState",
     "Stream",
+    "Trade",
+    "TradePart",
     "Withdrawal",
 ]

@@ -22,6 +22,13 @@ MOVED_ALONG: tuple[type, ...] = (
     events.CollateralDeposited,
     events.ContractSettled,
     events.PenaltyCharged,
+    events.LegMoved,
+    events.LegUnwound,
+    events.PositionMoved,
+    events.CollateralPorted,
+    events.AccountPorted,
+    events.PositionTransferRequested,
+    events.PositionTransferEnded,
 )
 PROJECTIONS: dict[type, Callable[..., Any]] = {
     **dict.fromkeys(MOVED_ALONG, account_moved),

@@ -8,7 +8,15 @@ A published fact never changes; `manage.py event_catalogue` freezes their shape.
 
 from __future__ import annotations
 
-from clearing.domain.events import accounts, collateral, prices, reference, settlement, trades
+from clearing.domain.events import (
+    accounts,
+    collateral,
+    posttrade,
+    prices,
+    reference,
+    settlement,
+    trades,
+)
 from clearing.domain.events.accounts import (
     AccountClosed,
     AccountOpened,
@@ -21,6 +29,22 @@ from clearing.domain.events.collateral import (
     WithdrawalRefused,
     WithdrawalRequested,
     WithdrawalSettled,
+)
+from clearing.domain.events.posttrade import (
+    AccountPorted,
+    AllocationCancelled,
+    AveragePriced,
+    CollateralPorted,
+    GiveUpEnded,
+    GiveUpRequested,
+    LegAllocated,
+    LegMoved,
+    LegUnwound,
+    PositionMoved,
+    PositionTransferEnded,
+    PositionTransferRequested,
+    TradeBusted,
+    TradeCorrected,
 )
 from clearing.domain.events.prices import (
     ExpiriesSettled,
@@ -43,9 +67,13 @@ from clearing.domain.events.trades import (
     TradeNovated,
 )
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement)
+AREAS = (reference, prices, accounts, trades, posttrade, collateral, settlement)
 AccountFact = (
-    accounts.AccountFact | trades.AccountFact | collateral.AccountFact | settlement.AccountFact
+    accounts.AccountFact
+    | trades.AccountFact
+    | posttrade.AccountFact
+    | collateral.AccountFact
+    | settlement.AccountFact
 )
 FACTS: tuple[type, ...] = tuple(fact for area in AREAS for fact in area.FACTS)
 
@@ -55,21 +83,35 @@ __all__ = [
     "AccountClosed",
     "AccountFact",
     "AccountOpened",
+    "AccountPorted",
     "AccountReinstated",
     "AccountSuspended",
+    "AllocationCancelled",
     "AssetAdmitted",
+    "AveragePriced",
     "ClockAdvanced",
     "CollateralDeposited",
+    "CollateralPorted",
     "ContractSettled",
     "ExpiriesSettled",
+    "GiveUpEnded",
+    "GiveUpRequested",
     "InstrumentExpired",
     "InstrumentHalted",
     "InstrumentListed",
     "InstrumentResumed",
+    "LegAllocated",
+    "LegMoved",
+    "LegUnwound",
     "PenaltyCharged",
     "PolicySet",
+    "PositionMoved",
+    "PositionTransferEnded",
+    "PositionTransferRequested",
     "PriceSetCorrected",
     "PriceSetSealed",
+    "TradeBusted",
+    "TradeCorrected",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",
