@@ -82,6 +82,7 @@ def correct(
     _must_be_active(trade)
     if by.symbol not in terms:
         raise InstrumentUnknown(field="symbol", symbol=by.symbol)
+    _check_id(by)
     were_in = {part.account_id for part in selectors.trade_parts([trade.name])[trade.name]}
     _unwind(books, trade, terms[trade.symbol], reason="the trade was corrected")
     _register(books, by, terms, were_in=were_in, same=by.symbol == trade.symbol, at=at)
@@ -154,15 +155,23 @@ def _register(
         _settle_at_once(books, leg.account_id, it)
 
 
+def _check_id(by: Trade) -> None:
+    """Raises TradeIdTaken."""
+    try:
+        taken = store.earlier(scope=f"venue:{by.venue}", key=by.trade_id, content=_spelled(by))
+    except store.KeyReused:
+        taken = 0
+    if taken is not None:
+        raise TradeIdTaken(field="new_trade_id", trade=by.trade_id)
+
+
 def _keep_id(by: Trade, *, sequence: int) -> None:
     """The new id is a trade's like any other: reported again it is answered, not booked twice."""
-    content = json.dumps(asdict(by), sort_keys=True)
-    try:
-        if store.earlier(scope=f"venue:{by.venue}", key=by.trade_id, content=content) is None:
-            store.remember(
-                scope=f"venue:{by.venue}", key=by.trade_id, content=content, sequence=sequence
-            )
-            return
-    except store.KeyReused:
-        pass
-    raise TradeIdTaken(field="trade_id", trade=by.trade_id)
+    store.remember(
+        scope=f"venue:{by.venue}", key=by.trade_id, content=_spelled(by), sequence=sequence
+    )
+
+
+def _spelled(by: Trade) -> str:
+    """As registering a trade keeps it."""
+    return json.dumps(asdict(by), sort_keys=True)
