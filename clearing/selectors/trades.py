@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Abs
 
 from clearing import models
+from clearing.domain import events
 from clearing.domain.account import Account, Standing
 from clearing.domain.errors import NotFound
 from clearing.domain.parts import Part
@@ -51,8 +53,30 @@ def _accounts_of(scope: Scope) -> QuerySet[models.AccountState, str]:
 
 def own_accounts(scope: Scope) -> set[str] | None:
     """Whose parts of a trade the caller is shown; None for everybody's."""
-    everybody = scope.sees_everything or scope.venue is not None
-    return None if everybody else set(_accounts_of(scope))
+    return None if scope.sees_everything else set(_accounts_of(scope))
+
+
+def own_history(found: Iterable[Recorded], *, scope: Scope) -> list[Recorded]:
+    """Of a trade's facts, those the caller may see: its accounts' own, what it asked of others and
+    they of it, and the end of the trade; for the venue, what it reported and how that ended."""
+    mine = own_accounts(scope)
+    return [it for it in found if mine is None or _may_see(it.fact, mine, scope)]
+
+
+def _may_see(fact: Any, mine: set[str], scope: Scope) -> bool:
+    match fact:
+        case events.TradeBusted() | events.TradeCorrected():
+            return True
+        case events.TradeNovated() if scope.venue is not None:
+            return True
+        case events.GiveUpRequested():
+            return fact.from_account in mine or fact.to_member == scope.member_id
+        case events.GiveUpEnded():
+            return handovers("give-up", scope=scope).filter(handover_id=fact.handover_id).exists()
+        case events.LegAllocated() | events.AllocationCancelled():
+            return fact.allocation_id.partition(":")[0] in mine  # as it is named
+        case _:
+            return getattr(fact, "account_id", None) in mine
 
 
 def trade_parts(names: Iterable[str]) -> dict[str, list[Part]]:
@@ -109,6 +133,19 @@ def trade_history(row: models.Trade) -> list[Recorded]:
 
 def allocations(name: str) -> QuerySet[models.Allocation]:
     return models.Allocation.objects.filter(trade=name).order_by("-sequence")
+
+
+def visible_allocations(name: str, *, scope: Scope) -> QuerySet[models.Allocation]:
+    rows = allocations(name)
+    return rows if scope.sees_everything else rows.filter(account__in=_accounts_of(scope))
+
+
+def visible_allocation(name: str, allocation_id: str, *, scope: Scope) -> models.Allocation:
+    """Raises NotFound alike for others' and for none."""
+    row = visible_allocations(name, scope=scope).filter(allocation_id=allocation_id).first()
+    if row is None:
+        raise NotFound(field="allocation_id", allocation=allocation_id)
+    return row
 
 
 def allocation(name: str, allocation_id: str) -> models.Allocation:

@@ -62,6 +62,7 @@ def allocate(
             venue=venue,
             trade_id=trade_id,
             side=part.side,
+            symbol=it.symbol,
             from_account=account_id,
             lots=sum(each.lots for each in given),
             shares=len(given),
@@ -155,9 +156,14 @@ def check_same_member(account_id: str, others: Sequence[str]) -> None:
             raise NotFound(field="shares", account=each)
 
 
+def named(account_id: str, kind: str, key: str) -> str:
+    """Ours and readable: no account's id holds a colon."""
+    return f"{account_id}:{kind}:{key}"
+
+
 def new_id(account_id: str, kind: str, key: str) -> str:
-    """Ours, readable, and once: no account's id holds a colon. Raises MoveTaken."""
-    made = f"{account_id}:{kind}:{key}"
+    """As it is named, once. Raises MoveTaken."""
+    made = named(account_id, kind, key)
     if selectors.taken_id(made):
         raise MoveTaken(field="key", key=key)
     return made

@@ -168,6 +168,7 @@ class LegAllocated:
     venue: str
     trade_id: str
     side: str
+    symbol: str
     from_account: str
     lots: int  # in all
     shares: int  # to how many accounts
