@@ -194,6 +194,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CallState": "margin.api.calls.STATES",
         "CaseState": "liquidation.api.cases.STATES",
+        "HandoverState": "clearing.api.handovers.STATES",
+        "TradeStatus": "clearing.api.register.STATUSES",
         "InstrumentKind": "clearing.api.reference.KINDS",
         "AccountKind": "accounts.domain.members.KINDS",
         "MarginStanding": "margin.api.requirements.STANDINGS",

@@ -1,8 +1,9 @@
-"""Trades and what became of them: where each leg went, who asked whom for what, and how long it took."""
+"""Trades and what became of them: where each leg went, who asked whom for what, and how fast."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +13,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from clearing import models, selectors
 from clearing.admin.chains import Leg, Step, picture
-from clearing.api.fields import plain
 from clearing.desk import (
     ACT,
     EndlessDesk,
@@ -238,6 +238,11 @@ class PriceGroupDesk(MoneyDesk):
 def _trade_of(name: str) -> models.Trade:
     venue, _, trade_id = name.partition(":")
     return selectors.trade(venue, trade_id)
+
+
+def plain(number: Decimal) -> str:
+    """Without an exponent."""
+    return format(number, "f")
 
 
 def _minutes(start: datetime | None, end: datetime | None) -> str:

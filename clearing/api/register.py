@@ -19,6 +19,8 @@ from clearing.domain import instrument as contract
 from clearing.domain.instrument import Instrument
 from clearing.domain.parts import Part
 
+STATUSES = ["active", "busted", "corrected"]
+
 
 class PartShown(serializers.Serializer[Any]):
     account_id = serializers.CharField()
@@ -37,7 +39,7 @@ class TradeShown(serializers.Serializer[Any]):
     quantity = DecimalText()
     price = DecimalText()
     settlement = serializers.CharField()
-    status = serializers.ChoiceField(choices=["active", "busted", "corrected"])
+    status = serializers.ChoiceField(choices=STATUSES)
     reason = serializers.CharField(help_text="Of a bust or correction; empty otherwise.")
     replaces = serializers.CharField(help_text="The trade this one corrects; empty otherwise.")
     replaced_by = serializers.CharField(help_text="The trade that corrects it; empty otherwise.")
@@ -127,8 +129,7 @@ class OneTrade(Door):
 
         it = selectors.instrument(row.symbol)
         shown = _shown(row, it, _own(parts, mine), selectors.scales())
-        shape = TradeWhole({**shown, "history": facts.shown(history)})
-        return Response(shape.data)
+        return Response({**TradeShown(shown).data, "history": facts.shown(history)})
 
 
 def _own(parts: list[Part], mine: set[str] | None) -> list[Part]:
