@@ -52,6 +52,7 @@ EVERYBODYS = {"symbol": CALL, "code": "not-found", "venue": "XDER"}
 DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
 TRADE = "trades/<name:venue>/<name:trade_id>"
 VENUES = (f"{TRADE}/bust", f"{TRADE}/correct")  # the reporting venue's, and nobody else's
+OFFERED = ("give-ups/<name:give_up_id>/cancel", "position-transfers/<name:transfer_id>/cancel")
 # What a post takes, where it is not an amount of money.
 BODIES: dict[str, dict[str, Any]] = {
     f"{TRADE}/allocations": {
@@ -162,11 +163,11 @@ def test_the_routes_are_found():
 
 def test_the_owner_reaches_every_route(norths_things):
     caller, body = north(), {"asset": "USDC", "amount": "1"}
-    reporter = venue()
+    others = dict.fromkeys(VENUES, venue()) | {DEPOSITS: custodian()}
+    others |= dict.fromkeys(OFFERED, Caller(a_key(member="EAST")))
 
     for method, path, _ in sorted(PRIVATE, key=lambda door: door[1] in VENUES):
-        asks = custodian() if path == DEPOSITS else reporter if path in VENUES else caller
-        answer = ask(asks, method, path, NORTHS, BODIES.get(path, body))
+        answer = ask(others.get(path, caller), method, path, NORTHS, BODIES.get(path, body))
 
         if answer.status_code >= 300:
             assert answer.json()["code"] in NOT_NOW, path
