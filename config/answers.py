@@ -45,6 +45,7 @@ STATUS: dict[str, int] = {
     "credential-not-valid": 401,
     "deadline-not-valid": 422,
     "deadline-passed": 409,
+    "execution-time-not-valid": 422,
     "file-not-valid": 422,
     "group-not-allocated": 422,
     "group-not-uniform": 422,
