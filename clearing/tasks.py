@@ -8,7 +8,7 @@ from celery import shared_task
 
 from clearing import selectors
 from clearing.domain.cause import Cause
-from clearing.services import auditor, jobs, quorum, sealing, settlement, timekeeping
+from clearing.services import auditor, handovers, jobs, quorum, sealing, settlement, timekeeping
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -18,6 +18,12 @@ def settle_expiries(*, job_id: int, **_newer: Any) -> None:
         job_id,
         lambda address, cause: settlement.settle_expiries(address["sequence"], cause=cause),
     )
+
+
+@shared_task(name="clearing.sweep_handovers")
+def sweep_handovers(*, job_id: int, **_newer: Any) -> None:
+    """Left by every step of the clock."""
+    jobs.run(job_id, lambda _address, cause: handovers.sweep(cause=cause))
 
 
 @shared_task(name="clearing.relay_jobs")

@@ -3,15 +3,20 @@
 from django.urls import path
 
 from clearing.api import (
+    allocations,
+    busts,
     codes,
     collateral,
     executions,
+    give_ups,
     holdings,
     observations,
     paths,
+    position_transfers,
     prices,
     reconciliations,
     reference,
+    register,
     statements,
     trades,
     trail,
@@ -21,9 +26,34 @@ from clearing.api import (
 assert paths  # registers what `name` and `symbol` mean below
 
 urlpatterns = [
-    path("trades", trades.Trades.as_view(), name="trades"),
+    path("trades", register.Trades.as_view(), name="trades"),
     path("trades/batch", trades.TradeBatch.as_view(), name="trade-batch"),
     path("trades/fpml", executions.FpmlTrades.as_view(), name="trade-fpml"),
+    path("trades/<name:venue>/<name:trade_id>", register.OneTrade.as_view()),
+    path("trades/<name:venue>/<name:trade_id>/allocations", allocations.Allocations.as_view()),
+    path(
+        "trades/<name:venue>/<name:trade_id>/allocations/<name:allocation_id>/cancel",
+        allocations.AllocationCancel.as_view(),
+    ),
+    path("trades/<name:venue>/<name:trade_id>/give-ups", give_ups.TradeGiveUps.as_view()),
+    path("trades/<name:venue>/<name:trade_id>/bust", busts.Bust.as_view()),
+    path("trades/<name:venue>/<name:trade_id>/correct", busts.Correction.as_view()),
+    path("give-ups", give_ups.GiveUps.as_view()),
+    path("give-ups/<name:give_up_id>", give_ups.OneGiveUp.as_view()),
+    path("give-ups/<name:give_up_id>/claim", give_ups.ClaimGiveUp.as_view()),
+    path("give-ups/<name:give_up_id>/reject", give_ups.RejectGiveUp.as_view()),
+    path("give-ups/<name:give_up_id>/cancel", give_ups.CancelGiveUp.as_view()),
+    path("average-price-groups", allocations.PriceGroups.as_view()),
+    path("position-transfers", position_transfers.PositionTransfers.as_view()),
+    path(
+        "position-transfers/<name:transfer_id>/accept", position_transfers.AcceptTransfer.as_view()
+    ),
+    path(
+        "position-transfers/<name:transfer_id>/reject", position_transfers.RejectTransfer.as_view()
+    ),
+    path(
+        "position-transfers/<name:transfer_id>/cancel", position_transfers.CancelTransfer.as_view()
+    ),
     path("accounts/<name:account_id>/positions", holdings.AccountPositions.as_view()),
     path("accounts/<name:account_id>/balances", holdings.AccountBalances.as_view()),
     path("accounts/<name:account_id>/statement", statements.AccountStatement.as_view()),

@@ -4,11 +4,13 @@ A fact leaves one job for each kind named here, in its own transaction. Kinds ar
 imports one above it to be heard by it.
 
     trade, collateral, penalty  ->  re-margin the account
+    leg or position moved, bust ->  re-margin every account it touched
     price set sealed            ->  settle expiries  ->  re-margin everybody
     parameters activated        ->  re-margin everybody
     withdrawal requested        ->  margin tests it and has it settled or refused
     run completed               ->  decide the calls of whoever is short or was called, a job each
-    clock advanced              ->  sweep due calls, start periodic and nightly runs, mind cases
+    clock advanced              ->  sweep due calls, start periodic and nightly runs, mind cases,
+                                    expire give-ups and transfers nobody took
     call breached               ->  open a case, and walk it step by step
 """
 
@@ -19,8 +21,13 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
         "margin.sweep_calls",
         "margin.schedule_runs",
         "liquidation.watch_cases",
+        "clearing.sweep_handovers",
     ),
     "clearing.trade-novated.v1": ("margin.remargin_account",),
+    "clearing.leg-moved.v1": ("margin.remargin_account",),
+    "clearing.leg-unwound.v1": ("margin.remargin_account",),
+    "clearing.position-moved.v1": ("margin.remargin_account",),
+    "clearing.collateral-ported.v1": ("margin.remargin_account",),
     "clearing.collateral-deposited.v1": ("margin.remargin_account",),
     "clearing.withdrawal-requested.v1": ("margin.test_withdrawal",),
     "clearing.withdrawal-settled.v1": ("margin.remargin_account",),

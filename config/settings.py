@@ -95,6 +95,7 @@ SURETY_FACTS = (
 )
 SURETY_PROJECTIONS = (
     "clearing.projections",
+    "clearing.projections.trades",
     "accounts.projections",
     "margin.projections",
     "liquidation.projections",
@@ -196,6 +197,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CallState": "margin.api.calls.STATES",
         "CaseState": "liquidation.api.cases.STATES",
+        "HandoverState": "clearing.api.handovers.STATES",
+        "TradeStatus": "clearing.api.register.STATUSES",
         "InstrumentKind": "clearing.api.reference.KINDS",
         "AccountKind": "accounts.domain.members.KINDS",
         "HolderKind": "clearing.api.reconciliations.KINDS",

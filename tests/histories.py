@@ -10,8 +10,12 @@ from clearing.domain.observations import Observation
 from clearing.domain.policy import Policy
 from clearing.domain.reconciliation import CUSTODIAN
 from clearing.services import (
+    allocations,
     auditor,
+    average_prices,
+    busts,
     collateral,
+    give_ups,
     observing,
     pricing,
     quorum,
@@ -50,6 +54,7 @@ def a_history() -> None:
     _trade("t-2", symbol=CALL, quantity="0.5", price="0.0123")
     _trade("t-3", symbol=FUTURE, quantity="0.1", price="90100")
     _trade("t-4", symbol=SPOT, quantity="0.01", price="89990")
+    _what_follows()
     run_due_jobs()
     _withdraw("w-1", account="SOUTH-1", amount="100")
     _withdraw("w-2", account="NORTH-1", amount="8000")
@@ -97,6 +102,26 @@ def _people() -> None:
 
 def _trade(trade_id: str, **but: str) -> None:
     trades.novate(a_trade(trade_id=trade_id, **but), at=timekeeping.now(), cause=CAUSE)
+
+
+def _what_follows() -> None:
+    """A give-up that is claimed, an average, an allocation, a bust: nobody is short by it."""
+    common = {"at": timekeeping.now(), "cause": CAUSE}
+    register.open_account("SOUTH-2", member_id="SOUTH", kind="client", title="Client", **common)
+    for trade_id in ("t-5", "t-6"):
+        _trade(trade_id, symbol=CALL, quantity="0.1", price="0.0123")
+    shares = {"SOUTH-2": "0.1"}
+    allocations.allocate("XDER", "t-5", account_id="SOUTH-1", shares=shares, key="a-1", **common)
+    average_prices.group(
+        "SOUTH-2", trades=[("XDER", "t-5")], shares={"SOUTH-1": "0.1"}, key="g-1", **common
+    )
+    give_ups.request(
+        "XDER", "t-6", account_id="SOUTH-1", quantity="0.1", to_member="NORTH", key="u-1", **common
+    )
+    claim = {"member_id": "NORTH", "account_id": "NORTH-1", "key": "c-1", **common}
+    give_ups.claim("SOUTH-1:give-up:u-1", **claim)
+    for trade_id in ("t-5", "t-6"):
+        busts.bust("XDER", trade_id, key=f"b-{trade_id}", reason="a drill", **common)
 
 
 def _withdraw(key: str, *, account: str, amount: str) -> None:

@@ -1,5 +1,5 @@
 """The record's desk, one room an area."""
 
-from clearing.admin import prices, reconciliation, record, reference
+from clearing.admin import chains, prices, reconciliation, record, reference, trades
 
-__all__ = ["prices", "reconciliation", "record", "reference"]
+__all__ = ["chains", "prices", "reconciliation", "record", "reference", "trades"]

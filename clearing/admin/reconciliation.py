@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -123,9 +125,9 @@ class ReleaseHaltDesk(RecordDesk):
         return event_link(row.sequence)
 
     def _carried(
-        self, request: HttpRequest, record: models.ReleaseHalt, order: Order, *, reason: str
+        self, request: HttpRequest, record: models.ReleaseHalt, order: Order, **asked: Any
     ) -> HttpResponse:
-        answered = super()._carried(request, record, order, reason=reason)
+        answered = super()._carried(request, record, order, **asked)
         if selectors.release_halts().filter(asset=record.asset).exists():
             return answered
         return HttpResponseRedirect(reverse("admin:clearing_releasehalt_changelist"))

@@ -18,7 +18,10 @@ from clearing.domain.instrument import Instrument
 
 # Which field of the fact names the asset of an amount; every other amount is in `asset`, or, where
 # a fact has none, in the asset its stream named last.
-ASSET_OF = {"cash": "settlement", "cost": "settlement", "delivered": "underlying"}
+ASSET_OF = {
+    **dict.fromkeys(("cash", "cost", "value"), "settlement"),
+    "delivered": "underlying",
+}
 AMOUNTS = frozenset(
     {
         *ASSET_OF,

@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clearing.api.door import Door, cause_of, checked, scope_of
-from clearing.api.fields import DecimalText, Name
+from clearing.api.fields import DecimalText, Moment, Name
 from clearing.domain.errors import Refusal
 from clearing.domain.scope import require_venue
 from clearing.domain.trade import Trade
-from clearing.services import timekeeping, trades
+from clearing.services import late_trades, timekeeping, trades
 
 EXAMPLE = {
     "trade_id": "t-20260102-000017",
@@ -35,6 +35,14 @@ class TradeBody(serializers.Serializer[Any]):
     price = DecimalText(help_text="In the instrument's own quotation, on its tick.")
     buyer = Name(max_length=20, help_text="Account.")
     seller = Name(max_length=20, help_text="Account.")
+
+
+class SingleBody(TradeBody):
+    executed_at = Moment(
+        required=False,
+        help_text="Of a trade told late: up to seven days back. It takes effect then, at its own"
+        " price. Now without it.",
+    )
 
 
 class TradeTaken(serializers.Serializer[Any]):
@@ -82,7 +90,7 @@ class Trades(Door):
         description="Puts the house between buyer and seller: both legs are recorded, or neither."
         " Needs a venue's credential. The trade is keyed by venue and `trade_id`: reporting it"
         " again changes nothing and answers the same; other content under the same id is refused.",
-        request=TradeBody,
+        request=SingleBody,
         responses={201: TradeTaken},
         examples=[
             OpenApiExample("A trade", EXAMPLE, request_only=True),
@@ -96,11 +104,14 @@ class Trades(Door):
     )
     def post(self, request: Request) -> Response:
         venue = require_venue(scope_of(request))
-        body = checked(TradeBody, request.data)
+        body, at = checked(SingleBody, request.data), timekeeping.now()
+        executed_at = body.pop("executed_at", None)
+        trade, cause = Trade(venue=venue, **body), cause_of(request)
 
-        sequence = trades.novate(
-            Trade(venue=venue, **body), at=timekeeping.now(), cause=cause_of(request)
-        )
+        if executed_at is None:
+            sequence = trades.novate(trade, at=at, cause=cause)
+        else:
+            sequence = late_trades.register(trade, executed_at=executed_at, at=at, cause=cause)
 
         return Response({"trade_id": body["trade_id"], "sequence": sequence}, status=201)
 

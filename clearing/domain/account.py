@@ -178,7 +178,7 @@ def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:
     value = leg_value(it, lots=leg.lots, ticks=leg.price_ticks)
     cost, paid = (0, -value)
     if it.carried_at_cost:
-        cost, paid = _carried(held=held, cost=account.cost(it.symbol), lots=leg.lots, value=value)
+        cost, paid = carried(held=held, cost=account.cost(it.symbol), lots=leg.lots, value=value)
     spot = it.kind is Kind.SPOT
     delivered = amounts.exact(it.lot_size * leg.lots, scale=it.underlying_scale) if spot else 0
     fact = TradeNovated(
@@ -203,7 +203,7 @@ def shrinks(*, held: int, by: int) -> bool:
     return abs(left) < abs(held) and left * held >= 0
 
 
-def _carried(*, held: int, cost: int, lots: int, value: int) -> tuple[int, int]:
+def carried(*, held: int, cost: int, lots: int, value: int) -> tuple[int, int]:
     """Change of cost and of cash when a position carried at cost trades `lots` for `value`.
 
     Growing adds to the cost. Shrinking releases the cost of the part that leaves, pro rata, and

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clearing", "0003_guards")]
+    dependencies = [("clearing", "0004_append")]
 
     operations = [
         *(

@@ -20,7 +20,7 @@ CREATE INDEX command_of_custodian ON clearing_command (sequence) WHERE scope LIK
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clearing', '0003_guards'),
+        ('clearing', '0010_prices'),
     ]
 
     operations = [

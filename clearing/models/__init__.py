@@ -23,10 +23,12 @@ from clearing.models.reconciliation import (
     Violation,
 )
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
+from clearing.models.trades import Allocation, Handover, LegMove, PriceGroup, Trade, TradePart
 from clearing.models.work import Job
 
 __all__ = [
     "AccountState",
+    "Allocation",
     "Asset",
     "AssetProfile",
     "Block",
@@ -37,15 +39,18 @@ __all__ = [
     "Event",
     "FrozenAccount",
     "FrozenHolding",
+    "Handover",
     "Holding",
     "HousePolicy",
     "Instrument",
     "InstrumentCodes",
     "Job",
+    "LegMove",
     "ObservationBatch",
     "OutsideDocument",
     "PriceBody",
     "PriceDeferral",
+    "PriceGroup",
     "PriceRejection",
     "PriceRules",
     "PriceSet",
@@ -55,6 +60,8 @@ __all__ = [
     "SealState",
     "Stream",
     "Tolerance",
+    "Trade",
+    "TradePart",
     "Violation",
     "Withdrawal",
 ]

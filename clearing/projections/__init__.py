@@ -5,9 +5,9 @@ They run in the transaction that records the fact, and again, in the log's order
 
 - A function of one `Recorded`, for rare facts. They run one by one, in the order of the facts.
 - A function marked `store.takes_many`, of a list of them, for facts that come by the thousand: one
-  set-based statement for all facts of one append, or of one stretch of a replay. It runs after the
-  first kind, and a replay cuts the log into other stretches than the appends did; so its rows are
-  its own, or do not depend on which of two facts was applied first (as a version that only grows).
+  set-based statement for all facts of one append, or of one stretch of a replay, up to the next
+  fact of the first kind. A replay cuts the log into other stretches than the appends did, and two of
+  this kind may be given their facts in either order; so neither reads the other's rows.
 - No function: a fact that does no more than move its account along stands in `MOVED_ALONG`, and the
   append itself writes the account's version, as it writes entries and holdings, which are
   projections too.
@@ -37,6 +37,13 @@ MOVED_ALONG: tuple[type, ...] = (
     events.ContractSettled,
     events.PenaltyCharged,
     events.LotsAdjusted,
+    events.LegMoved,
+    events.LegUnwound,
+    events.PositionMoved,
+    events.CollateralPorted,
+    events.AccountPorted,
+    events.PositionTransferRequested,
+    events.PositionTransferEnded,
 )
 PROJECTIONS: dict[type, Callable[..., Any]] = {
     fact: project for area in AREAS for fact, project in area.PROJECTIONS.items()

@@ -313,8 +313,8 @@ def takes_many(project: F) -> F:
 
 
 def project(recorded: Sequence[Recorded]) -> None:
-    """Write the rows that follow from facts of one append: what takes one fact in their order, then
-    what takes many, once each. Accounts were moved along by the append itself."""
+    """Write the rows that follow from facts of one append, in their order as `in_turn` has it.
+    Accounts were moved along by the append itself."""
     for it, projector in in_turn(recorded):
         projector(it)
 
@@ -322,16 +322,18 @@ def project(recorded: Sequence[Recorded]) -> None:
 def in_turn(
     recorded: Sequence[Recorded],
 ) -> Iterator[tuple[Recorded | list[Recorded], Callable[..., None]]]:
-    """What to give to which projector, in the order `project` says."""
+    """What to give to which projector. The order of the facts is kept: what takes many waits for
+    more only until a fact comes that is applied alone."""
     at_once: dict[Callable[..., None], list[Recorded]] = {}
     for it in recorded:
         for projector in projectors().get(it.fact.NAME, ()):
             if getattr(projector, "takes_many", False):
                 at_once.setdefault(projector, []).append(it)
-            else:
-                yield it, projector
-    for projector, them in at_once.items():
-        yield them, projector
+                continue
+            yield from ((them, waiting) for waiting, them in at_once.items())
+            at_once = {}
+            yield it, projector
+    yield from ((them, waiting) for waiting, them in at_once.items())
 
 
 @cache

@@ -53,6 +53,10 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _list("Events", "history", "clearing_event"),
+                _list("Trades", "swap_horiz", "clearing_trade"),
+                _list("Give-ups and transfers", "move_up", "clearing_handover"),
+                _list("Allocations", "call_split", "clearing_allocation"),
+                _list("Average price groups", "balance", "clearing_pricegroup"),
                 _list("Price sets", "price_check", "clearing_priceset"),
                 _list("Price sources", "campaign", "clearing_pricesource"),
                 _list("Observations", "visibility", "clearing_observationbatch"),

@@ -13,6 +13,7 @@ from clearing.domain import amounts, clock, instrument, statement
 from clearing.domain import events as book
 from clearing.domain.instrument import Instrument, Payoff
 from clearing.store import Recorded
+from config.desk import after_trading
 from liquidation.domain import events as unpaid
 from liquidation.domain import plan
 from margin import selectors as margin
@@ -51,6 +52,13 @@ class Words:
         if symbol not in self.known:
             self.known.update(record.instruments([symbol]))
         return self.known.get(symbol)
+
+    def size(self, symbol: str, lots: int) -> str:
+        """`-0.47 BTC-PERP`, or in lots where the terms are not known."""
+        it = self.terms(symbol)
+        return (
+            f"{lots:,} lots of {symbol}" if it is None else f"{plain(lots * it.lot_size)} {symbol}"
+        )
 
     def traded(self, symbol: str, lots: int, price_ticks: int) -> str:
         """`0.47 BTC-PERP at 82,000.00`, or in lots and ticks where the terms are not known."""
@@ -303,6 +311,7 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
     book.AccountReinstated: lambda it, _: f"{it.account_id} is reinstated: {it.reason}",
     book.AccountClosed: lambda it, _: f"{it.account_id} is closed: {it.reason}",
     book.TradeNovated: _novated,
+    **after_trading.SAYS,
     book.CollateralDeposited: _moved("deposited"),
     book.WithdrawalRequested: _moved("asked to withdraw"),
     book.WithdrawalSettled: _moved("withdrew"),

@@ -229,7 +229,7 @@ def test_a_position_that_turns_starts_again_at_the_new_price():
 def test_cash_less_cost_moves_by_the_value_of_the_trade(held, cost, lots, value):
     if held == 0:
         cost = 0
-    moved, paid = account._carried(held=held, cost=cost, lots=lots, value=value)
+    moved, paid = account.carried(held=held, cost=cost, lots=lots, value=value)
 
     assert paid - moved == -value
     if held + lots == 0:

@@ -103,6 +103,7 @@ COUNTS = {
     *("numerator", "denominator", "lots_factor"),
     *("corrects", "weight", "count", "observations", "rejected"),
     *("lines", "matched", "breaks", "missing", "last_source", "halted", "runs"),
+    *("positions", "balances", "shares"),
 }
 
 

@@ -16,9 +16,11 @@ from django.core.management import call_command
 from clearing.services import pricing
 from tests.builders import CALL, CAUSE, a_house, a_price_set, after, run_due_jobs
 from tests.doors.callers import Caller, a_report, north, officer, venue
-from tests.doors.test_api_walls import OFFICERS, OPEN, doors
+from tests.doors.test_api_walls import OFFICERS, OPEN, doors, what_follows_the_trade
 
 ASKED = {"/api/v1/trial-balance/accounts": {"ledger": "cash:USDC", "group": "client"}}
+
+UNKEYED = ("/api/v1/trades", "/api/v1/trades/batch")  # a trade's key is its id at its venue
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -67,7 +69,7 @@ def test_every_operation_says_what_it_is_for_and_how_it_fails():
 def test_writes_but_trades_need_a_key():
     for method, path, operation in operations():
         keyed = any(it["name"] == "Idempotency-Key" for it in operation.get("parameters", []))
-        assert keyed is (method == "post" and "/trades" not in path), path
+        assert keyed is (method == "post" and path not in UNKEYED), path
 
 
 def test_no_amount_is_a_number():
@@ -103,6 +105,7 @@ def test_answers_are_as_described():
     answer = venue().post("/trades", a_report(), headers={"X-Correlation-Id": "ticket-0001"})
     must_fit(answer, "post", "/api/v1/trades")
     caller = north()
+    what_follows_the_trade("SOUTH")
     answer = caller.post(
         "/accounts/NORTH-1/withdrawals", {"asset": "USDC", "amount": "1"}, key="out-1"
     )
@@ -118,6 +121,9 @@ def test_answers_are_as_described():
         "withdrawal_id": "NORTH-1:out-1",
         "correlation_id": "NORTH-1-call-1",
         "symbol": CALL,
+        "venue": "XDER",
+        "trade_id": "t-1",
+        "give_up_id": "SOUTH-1:give-up:up-1",
         "code": "not-found",
         "price_set": "latest",
     }

@@ -41,12 +41,42 @@ NORTHS = {
     "call_id": "NORTH-1-call-1",
     "case_id": "NORTH-1-case-1",
     "withdrawal_id": "NORTH-1:out-1",
+    "trade_id": "t-1",
+    "allocation_id": "NORTH-1:allocation:all-1",
+    "give_up_id": "EAST-1:give-up:up-1",
+    "transfer_id": "EAST-1:transfer:tr-1",
     "correlation_id": "req:ticket-0001",
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
-EVERYBODYS = {"symbol": CALL, "code": "not-found", "price_set": "latest"}
+EVERYBODYS = {"symbol": CALL, "code": "not-found", "price_set": "latest", "venue": "XDER"}
 DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
 OFFICERS = {"trial-balance", "trial-balance/accounts"}  # the whole house's, for its officers alone
+
+TRADE = "trades/<name:venue>/<name:trade_id>"
+VENUES = (f"{TRADE}/bust", f"{TRADE}/correct")  # the reporting venue's, and nobody else's
+OFFERED = ("give-ups/<name:give_up_id>/cancel", "position-transfers/<name:transfer_id>/cancel")
+# What a post takes, where it is not an amount of money.
+BODIES: dict[str, dict[str, Any]] = {
+    f"{TRADE}/allocations": {
+        "account_id": "NORTH-1",
+        "shares": [{"account_id": "NORTH-2", "quantity": "0.001"}],
+    },
+    f"{TRADE}/give-ups": {"account_id": "NORTH-1", "quantity": "0.001", "to_member": "EAST"},
+    f"{TRADE}/bust": {"reason": "a mistake"},
+    f"{TRADE}/correct": {
+        "reason": "a mistake",
+        "new_trade_id": "t-2",
+        "symbol": "BTC-PERP",
+        "quantity": "1",
+        "price": "90000",
+        "buyer": "NORTH-1",
+        "seller": "EAST-1",
+    },
+    "give-ups/<name:give_up_id>/claim": {"account_id": "NORTH-1"},
+    "position-transfers/<name:transfer_id>/accept": {"account_id": "NORTH-1"},
+}
+# Right once, or only after something else: the owner is told why not, and not that it is not there.
+NOT_NOW = {"call-not-open", "handover-ended", "trade-ended", "out-of-scope", "request-not-valid"}
 OPEN = {"problems", "problems/<name:code>", "schema", "docs", "<path:other>"}  # no key needed
 
 
@@ -97,6 +127,7 @@ def norths_things(db):
     venue().post(
         "/trades", a_report(seller=a_third_member()), headers={"X-Correlation-Id": "ticket-0001"}
     )
+    what_follows_the_trade()
     north().post("/accounts/NORTH-1/withdrawals", body, key="out-1")
     run_due_jobs()
     for hour, index in ((3, "82000"), (4, "76000")):
@@ -104,22 +135,61 @@ def norths_things(db):
         run_due_jobs()
 
 
+def what_follows_the_trade(other: str = "EAST") -> None:
+    """An allocation of NORTH's, and a give-up and a transfer that the other side offers it."""
+    from accounts.services import register
+
+    register.open_account(
+        "NORTH-2", member_id="NORTH", kind="client", title="", at=START, cause=CAUSE
+    )
+    share = {"account_id": "NORTH-2", "quantity": "0.001"}
+    allocated = north().post(
+        "/trades/XDER/t-1/allocations", {"account_id": "NORTH-1", "shares": [share]}, key="all-1"
+    )
+    caller = Caller(a_key(member=other))
+    offer = {"account_id": f"{other}-1", "quantity": "0.001", "to_member": "NORTH"}
+    given = caller.post("/trades/XDER/t-1/give-ups", offer, key="up-1")
+    moved = caller.post("/position-transfers", offer | {"symbol": "BTC-PERP"}, key="tr-1")
+    assert [it.status_code for it in (allocated, given, moved)] == [201, 202, 202]
+
+
+def other_venue() -> Caller:
+    """It reported nothing of NORTH's."""
+    return venue("XOTH")
+
+
 def test_the_routes_are_found():
-    assert len(DOORS) >= 22
-    assert len(PRIVATE) >= 15
+    assert len(DOORS) >= 40
+    assert len(PRIVATE) >= 28
 
 
 def test_the_owner_reaches_every_route(norths_things):
     caller, body = north(), {"asset": "USDC", "amount": "1"}
+    others = dict.fromkeys(VENUES, venue()) | {DEPOSITS: custodian()}
+    others |= dict.fromkeys(OFFERED, Caller(a_key(member="EAST")))
 
-    for method, path, _ in PRIVATE:
-        asks = custodian() if path == DEPOSITS else caller
-        answer = ask(asks, method, path, NORTHS, body)
+    for method, path, _ in sorted(PRIVATE, key=lambda door: door[1] in VENUES):
+        answer = ask(others.get(path, caller), method, path, NORTHS, BODIES.get(path, body))
 
-        assert answer.status_code < 300 or answer.json()["code"] == "call-not-open", path
+        if answer.status_code >= 300:
+            assert answer.json()["code"] in NOT_NOW, path
 
 
-@pytest.mark.parametrize("who", [south, venue, custodian])
+def test_a_member_busts_nothing_and_a_venue_passes_nothing_on(norths_things):
+    member, reporter = north(), venue()
+    before = events()
+
+    for path in VENUES:
+        answer = ask(member, "post", path, NORTHS, BODIES[path])
+        assert problem(answer)[:2] == (403, "out-of-scope"), path
+    for path in (f"{TRADE}/allocations", f"{TRADE}/give-ups"):
+        answer = ask(reporter, "post", path, NORTHS, BODIES[path])
+        assert problem(answer)[:2] == (403, "out-of-scope"), path
+
+    assert events() == before
+
+
+@pytest.mark.parametrize("who", [south, other_venue, custodian])
 def test_what_is_anothers_is_not_there_on_any_route(norths_things, who):
     caller = who()
     before = events()
@@ -145,7 +215,7 @@ def test_ones_own_account_is_no_way_to_anothers_things(norths_things):
             assert answer.status_code == 404, path
 
 
-@pytest.mark.parametrize("who", [south, venue, custodian])
+@pytest.mark.parametrize("who", [south, other_venue, custodian])
 def test_no_list_shows_anything_of_others(norths_things, who):
     caller = who()
 

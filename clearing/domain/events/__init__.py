@@ -12,6 +12,7 @@ from clearing.domain.events import (
     accounts,
     adjustments,
     collateral,
+    posttrade,
     prices,
     reconciliation,
     reference,
@@ -38,6 +39,22 @@ from clearing.domain.events.collateral import (
     WithdrawalRefused,
     WithdrawalRequested,
     WithdrawalSettled,
+)
+from clearing.domain.events.posttrade import (
+    AccountPorted,
+    AllocationCancelled,
+    AveragePriced,
+    CollateralPorted,
+    GiveUpEnded,
+    GiveUpRequested,
+    LegAllocated,
+    LegMoved,
+    LegUnwound,
+    PositionMoved,
+    PositionTransferEnded,
+    PositionTransferRequested,
+    TradeBusted,
+    TradeCorrected,
 )
 from clearing.domain.events.prices import (
     ExpiriesSettled,
@@ -72,13 +89,24 @@ from clearing.domain.events.reference import (
 from clearing.domain.events.settlement import ContractSettled
 from clearing.domain.events.trades import TradeNovated
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement, adjustments, reconciliation)
+AREAS = (
+    reference,
+    prices,
+    accounts,
+    trades,
+    collateral,
+    settlement,
+    adjustments,
+    reconciliation,
+    posttrade,
+)
 AccountFact = (
     accounts.AccountFact
     | trades.AccountFact
     | collateral.AccountFact
     | settlement.AccountFact
     | adjustments.AccountFact
+    | posttrade.AccountFact
 )
 FACTS: tuple[type, ...] = tuple(fact for area in AREAS for fact in area.FACTS)
 
@@ -88,18 +116,24 @@ __all__ = [
     "AccountClosed",
     "AccountFact",
     "AccountOpened",
+    "AccountPorted",
     "AccountReinstated",
     "AccountSuspended",
+    "AllocationCancelled",
     "AssetAdmitted",
     "AssetDescribed",
+    "AveragePriced",
     "BreakExplained",
     "BreakFound",
     "BreakResolved",
     "ClockAdvanced",
     "CollateralDeposited",
+    "CollateralPorted",
     "ContractAdjusted",
     "ContractSettled",
     "ExpiriesSettled",
+    "GiveUpEnded",
+    "GiveUpRequested",
     "InstrumentCodesAssigned",
     "InstrumentDelisted",
     "InstrumentExpired",
@@ -109,9 +143,15 @@ __all__ = [
     "InstrumentTermsAmended",
     "InvariantRestored",
     "InvariantViolated",
+    "LegAllocated",
+    "LegMoved",
+    "LegUnwound",
     "LotsAdjusted",
     "PenaltyCharged",
     "PolicySet",
+    "PositionMoved",
+    "PositionTransferEnded",
+    "PositionTransferRequested",
     "PricePolicySet",
     "PriceSetCorrected",
     "PriceSetDeferred",
@@ -123,6 +163,8 @@ __all__ = [
     "ReleasesCertified",
     "ReleasesHalted",
     "ToleranceSet",
+    "TradeBusted",
+    "TradeCorrected",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",
