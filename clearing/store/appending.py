@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection
 from psycopg.errors import ObjectNotInPrerequisiteState, SerializationFailure, UniqueViolation
 
 from clearing import codec, jobs
@@ -105,7 +105,8 @@ def append_once(
 
     For a command that reads nothing: no claim, and no transaction around it unless the caller's.
     The same key with the same content answers what it led to before. Raises StreamMoved when the
-    stream is not at the version expected (`NEW` for one that must not exist), KeyReused.
+    stream is not at the version expected (`NEW` for one that must not exist), KeyReused; inside a
+    transaction of the caller's, either means that it is to be rolled back.
     """
     assert not entries.effects(fact), f"{fact.NAME} moves something: claim, decide, append"
     followed = projectors().get(fact.NAME) or fact.NAME in moved_along()
@@ -117,13 +118,17 @@ def append_once(
         *(stream, expected, fact.NAME, codec.encode(fact), at),
         *(cause.actor, cause.correlation_id, cause.sequence, *request),
     ]
-    try:
-        if transaction.get_connection().in_atomic_block:
-            row = binary.call(_APPEND, parameters)
-        else:
-            row = decisions.patiently(partial(binary.call, _APPEND, parameters))
-    except DatabaseError as error:
-        raise (_refusal(error, stream, expected, key) or error) from None
+
+    def once() -> tuple[Any, ...]:
+        try:
+            return binary.call(_APPEND, parameters)
+        except DatabaseError as error:
+            refusal = _refusal(error, stream, expected, key)
+            if refusal is None:
+                raise
+            raise refusal from None
+
+    row = once() if connection.in_atomic_block else decisions.patiently(once)
     return int(row[0])
 
 
