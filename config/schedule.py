@@ -13,5 +13,6 @@ def pulse(task: str, *, every: float) -> dict[str, Any]:
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "relay": pulse("clearing.relay_jobs", every=1.0),
     "seal": pulse("clearing.seal", every=1.0),
+    "checkpoint": pulse("clearing.issue_checkpoint", every=60.0),
     "tick": pulse("clearing.tick", every=10.0),
 }

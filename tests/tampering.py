@@ -11,16 +11,6 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-GUARDED = (
-    "clearing_event",
-    "clearing_command",
-    "clearing_block",
-    "clearing_pricebody",
-    "clearing_entry",
-    "margin_requirement",
-    "margin_parameterbody",
-)
-
 
 @contextmanager
 def owning() -> Iterator[Any]:
@@ -35,9 +25,16 @@ def owning() -> Iterator[Any]:
 def as_owner() -> Iterator[Any]:
     """A cursor that is stopped by neither privilege nor trigger."""
     with owning() as cursor:
-        for table in GUARDED:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+            " WHERE NOT tgisinternal AND tgenabled = 'A'"
+        )
+        guards = cursor.fetchall()
+        for table, name in guards:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
         yield cursor
+        for table, name in guards:
+            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 
 @contextmanager

@@ -3,7 +3,16 @@
 from clearing.models.accounts import AccountState
 from clearing.models.collateral import Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
-from clearing.models.log import Block, Command, Event, SealState, Stream
+from clearing.models.log import (
+    Block,
+    BlockColumns,
+    Checkpoint,
+    Command,
+    Event,
+    SealState,
+    Snapshot,
+    Stream,
+)
 from clearing.models.prices import PriceBody, PriceSet
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
 from clearing.models.work import Job
@@ -12,6 +21,8 @@ __all__ = [
     "AccountState",
     "Asset",
     "Block",
+    "BlockColumns",
+    "Checkpoint",
     "Clock",
     "Command",
     "Entry",
@@ -25,6 +36,7 @@ __all__ = [
     "PriceBody",
     "PriceSet",
     "SealState",
+    "Snapshot",
     "Stream",
     "Withdrawal",
 ]

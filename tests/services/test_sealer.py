@@ -218,17 +218,34 @@ def test_more_than_fits_a_block_is_sealed_block_by_block(log, monkeypatch):
     assert blocks_follow_each_other()
 
 
-def test_after_a_move_to_another_cluster_nothing_is_in_flight(log):
-    """Transaction ids of the old cluster mean nothing here: what is there is all there is."""
+def test_after_a_move_to_another_cluster_a_new_fence_is_noted(log):
+    """Transaction ids of the old cluster mean nothing here, however high they were."""
     with writer(log) as failing:
         append(failing)
         failing.rollback()
     last = append()
-    models.SealState.objects.update(system_identifier="another", fence_transaction=2**60)
+    models.SealState.objects.update(epoch="another/1", fence_position=last, fence_transaction=2**60)
 
+    sealing.seal()
     assert sealing.seal() == last
 
-    assert models.SealState.objects.get().system_identifier != "another"
+    assert models.SealState.objects.get().epoch == models.Block.objects.latest("number").epoch
+
+
+def test_after_a_move_who_writes_here_already_is_waited_for(log):
+    """The old fence would let it be stepped over: its transaction id is from another world."""
+    with writer(log) as slow:
+        late = append(slow)
+        later = append()
+        models.SealState.objects.update(
+            epoch="another/1", fence_position=later, fence_transaction=0
+        )
+        for _ in range(3):
+            sealing.seal()
+        slow.commit()
+        sealing.seal()
+
+    assert {late, later} <= set(sealed_sequences())
 
 
 # --- what the proof rests on: without it the same steps lose a fact ----------------------------
@@ -392,6 +409,11 @@ def test_a_reader_of_unsealed_facts_would_miss_some(log, monkeypatch):
     """The probe can fail: with every hole taken for a rolled-back one, the same race loses facts."""
     monkeypatch.setattr(sealer, "_final", lambda _before, sequences, *_: len(sequences))
 
-    kept, seen = race(log, seconds=1.5, seed=7)
+    lost = False
+    for seed in range(20):  # a slow machine may need more than one race to lose something
+        kept, seen = race(log, seconds=1.5, seed=seed)
+        lost = lost or set(seen) < set(kept)
+        if lost:
+            break
 
-    assert set(seen) < set(kept)
+    assert lost
