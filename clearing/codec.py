@@ -58,11 +58,11 @@ def decode(name: str, payload: str) -> Any:
 
 def decode_all(rows: Iterable[tuple[str, str]]) -> list[Any]:
     """What `decode` makes of each (name, payload), with upgrades done a column at a time."""
-    scan = json.JSONDecoder().scan_once
+    scan = json.JSONDecoder().raw_decode
     found: list[tuple[str, Fields]] = []
     old: dict[str, list[int]] = {}
     for place, (name, payload) in enumerate(rows):
-        fields, end = scan(payload, 0)
+        fields, end = scan(payload)
         if end != len(payload):
             raise ValueError(f"{payload[end : end + 20]!r} follows the fact's fields")
         found.append((name, fields))

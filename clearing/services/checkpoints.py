@@ -176,8 +176,8 @@ def opened(text: str, key: PublicKey) -> Archive:
     """An archive that holds in itself. Raises CheckpointNotValid."""
     try:
         it = archive.parsed(text)
-    except NotACheckpoint as fault:
-        raise CheckpointNotValid(field="file", why=str(fault)) from None
+    except NotACheckpoint as error:
+        raise CheckpointNotValid(field="file", why=str(error)) from None
     for fault in archive.faults(it, key):
         raise CheckpointNotValid(field="file", why=fault)
     return it
@@ -208,7 +208,7 @@ def against(look: Look, it: Archive) -> None:
 def _block_by_block(look: Look, it: Archive, ours: list[bytes]) -> None:
     hashes = dict(it.facts)
     for place, header in enumerate(it.headers):
-        if place < len(ours) and ours[place] == header.head() and not look.findings:
+        if place < len(ours) and ours[place] == header.head():
             continue  # and so is every fact in it, as far as the other checks find nothing
         found = {
             sequence: bytes(digest)

@@ -27,10 +27,10 @@ FOREVER = 2**63 - 1
 
 
 def stretches(last: int, pieces: int) -> list[Part]:
-    """1 to `last` in about equal parts; the last one has no end."""
+    """1 to `last` in about equal parts; the first has no start and the last no end."""
     width = max(1, -(-last // pieces))
     starts = list(range(0, max(last, 1), width))
-    return [*pairwise(starts), (starts[-1], FOREVER)]
+    return [*pairwise([-FOREVER, *starts[1:], FOREVER])]
 
 
 def quiet(_what: str, _looked_at: int, _found: int | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from clearing import codec, sealer
 from clearing.domain import clock
@@ -56,7 +57,7 @@ def blocks(look: Look, part: Part) -> None:
     before = _before(part[0])
     sealed = list(sealed_blocks(part))
     end = sealed[-1].header.last if sealed and part[1] != FOREVER else _sealed_up_to()
-    facts = binary(_SEALED, [before.last, end])
+    facts = binary(_SEALED, [before.last if before.number else -FOREVER, end])
     waiting = next(facts, None)
     for it in sealed:
         within: list[tuple[int, bytes]] = []
@@ -78,7 +79,7 @@ def blocks(look: Look, part: Part) -> None:
 
 
 def _before(number: int) -> _Before:
-    if number == 0:
+    if number <= 0:
         return _Before(0, 0, 0, GENESIS)
     found = rows(_BEFORE, [number, number])
     last, head, total = found[0] if found else (0, b"", 0)
@@ -99,7 +100,7 @@ def sealed_blocks(part: Part) -> Iterator[Sealed]:
                 root=bytes(root),
                 previous=bytes(previous),
                 total=total,
-                dead=tuple(zip(dead[::2], dead[1::2], strict=False)),
+                dead=tuple(zip_longest(dead[::2], dead[1::2], fillvalue=0)),
                 decoder=decoder,
                 columns=bytes(digest),
                 keys=hashlib.sha256(keys).digest(),
@@ -149,7 +150,10 @@ def _sealed_up_to() -> int:
 
 def _state(look: Look, before: _Before) -> None:
     """The sealer's own row agrees with the last block, and its fence with what there is."""
-    for last, number, head, fence, transaction, epoch, highest, next_id, sealed_in in rows(_STATE):
+    found = rows(_STATE)
+    if not found:
+        look.found("seal state", "its row is gone")
+    for last, number, head, fence, transaction, epoch, highest, next_id, sealed_in in found:
         if (last, number, bytes(head)) != (before.last, before.number, before.head):
             look.found("seal state", f"says block {number}; the last one found is {before.number}")
         if fence and not last < fence <= highest:
@@ -272,7 +276,7 @@ _STATE = """
            (SELECT coalesce(max(sequence), 0) FROM clearing_event),
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
            coalesce((SELECT epoch FROM clearing_block ORDER BY number DESC LIMIT 1), '')
-    FROM clearing_sealstate
+    FROM clearing_sealstate WHERE id = 1
 """
 _KEYS = f"""
     SELECT scope, key, {sealer.KEY_DIGEST} FROM clearing_command

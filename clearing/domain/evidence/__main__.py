@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 found = list(inclusion.faults(json.loads(_text(asked.file)), key))
             case _:
                 found = list(_extends(_text(asked.old), _text(asked.new), key))
-    except (NotACheckpoint, OSError, ValueError) as fault:
-        found = [str(fault)]
+    except (NotACheckpoint, OSError, ValueError) as error:
+        found = [str(error)]
     for fault in found:
         print(fault, file=sys.stderr)
     if not found:

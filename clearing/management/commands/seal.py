@@ -23,8 +23,6 @@ class Command(HouseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        if options["follow"]:
-            last = sealing.follow(seconds=options["follow"])
-        else:
-            last = sealing.catch_up()
+        seconds = options["follow"]
+        last = sealing.follow(seconds=seconds) if seconds else sealing.catch_up()
         self.stdout.write(f"sealed up to sequence {last}")
