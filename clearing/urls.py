@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clearing.api import collateral, holdings, paths, reference, trades, trail
+from clearing.api import collateral, evidence, holdings, paths, reference, trades, trail
 
 assert paths  # registers what `name` and `symbol` mean below
 
@@ -23,5 +23,8 @@ urlpatterns = [
     path("prices", reference.LatestPrices.as_view()),
     path("clock", reference.BusinessClock.as_view()),
     path("events", trail.OwnEvents.as_view()),
+    path("events/<name:sequence>/proof", evidence.EventProof.as_view()),
+    path("blocks", evidence.Blocks.as_view()),
+    path("checkpoints/latest", evidence.LatestCheckpoint.as_view()),
     path("audit/<name:correlation_id>", trail.Audit.as_view()),
 ]

@@ -16,7 +16,7 @@ from clearing.domain.evidence import archive, checkpoint, merkle
 from clearing.domain.evidence.archive import Archive
 from clearing.domain.evidence.checkpoint import Checkpoint, NotACheckpoint, PublicKey, SigningKey
 from clearing.domain.evidence.header import GENESIS, Header
-from clearing.services import seals
+from clearing.selectors.blocks import sealed_blocks
 from clearing.services.findings import FOREVER, Look, rows
 
 EXAMPLES = 20
@@ -155,7 +155,7 @@ def issue_if_possible() -> Issued | None:
 def export(issued: Issued, *, facts: bool = False) -> str:
     """The note with the header of every block it covers; with `facts`, every fact's hash too."""
     headers, previous = [], GENESIS
-    for it in seals.sealed_blocks((0, issued.block)):
+    for it in sealed_blocks(0, issued.block):
         header = it.header if it.header.format > 1 else replace(it.header, previous=previous)
         headers.append(header)
         previous = it.head
@@ -189,15 +189,18 @@ def against(look: Look, it: Archive) -> None:
     where = f"checkpoint {signed.blocks} of {signed.at}"
     ours = [bytes(row[2]) for row in rows(_HEADS, [signed.blocks])]
     look.saw(signed.facts)
-    if len(ours) < signed.blocks:
-        ((last, facts),) = rows(_OURS)
+    ((last, facts),) = rows(_OURS)
+    if last < signed.last:
         look.found(
             where,
             f"the log ends at block {len(ours)}, sequence {last}; {signed.blocks} blocks up to"
             f" sequence {signed.last} were signed in epoch {signed.epoch}: facts past sequence"
             f" {last} are missing, {max(signed.facts - int(facts), 0)} of them",
         )
-    elif merkle.root([merkle.head_leaf(head) for head in ours]) != signed.root:
+    elif (
+        len(ours) < signed.blocks
+        or merkle.root([merkle.head_leaf(head) for head in ours]) != signed.root
+    ):
         look.found(where, "the blocks are not those that were signed: history was written again")
     if it.headers:
         _block_by_block(look, it, ours)
@@ -206,13 +209,14 @@ def against(look: Look, it: Archive) -> None:
 
 
 def _block_by_block(look: Look, it: Archive, ours: list[bytes]) -> None:
-    hashes = dict(it.facts)
+    hashes, after = dict(it.facts), 0
     for place, header in enumerate(it.headers):
+        since, after = after, header.last
         if place < len(ours) and ours[place] == header.head():
             continue  # and so is every fact in it, as far as the other checks find nothing
         found = {
             sequence: bytes(digest)
-            for sequence, digest in rows(_FACTS, [header.first - 1, header.last])
+            for sequence, digest in rows(_FACTS, [since, header.last])
         }
         leaves = [merkle.fact_leaf(*fact) for fact in sorted(found.items())]
         if merkle.root(leaves) == header.root:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from clearing import codec, sealer
 from clearing.domain import clock
 from clearing.domain.evidence import checkpoint, columns, merkle
 from clearing.domain.evidence.header import GENESIS, Header, runs_between
+from clearing.selectors.blocks import Sealed, sealed_blocks
 from clearing.services.evidence import RESTORE
 from clearing.services.findings import (
     FOREVER,
@@ -31,15 +31,6 @@ DECODE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """A block as it stands in its row, and what is not in its header."""
-
-    header: Header
-    head: bytes
-    keys: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class _Before:
     number: int
     last: int
@@ -55,7 +46,7 @@ def blocks_in(pieces: int) -> list[Part]:
 def blocks(look: Look, part: Part) -> None:
     """Every sealed block again, from the facts in its place; nothing between, nothing missing."""
     before = _before(part[0])
-    sealed = list(sealed_blocks(part))
+    sealed = list(sealed_blocks(*part))
     end = sealed[-1].header.last if sealed and part[1] != FOREVER else _sealed_up_to()
     facts = binary(_SEALED, [before.last if before.number else -FOREVER, end])
     waiting = next(facts, None)
@@ -84,32 +75,6 @@ def _before(number: int) -> _Before:
     found = rows(_BEFORE, [number, number])
     last, head, total = found[0] if found else (0, b"", 0)
     return _Before(number, last, int(total), bytes(head))
-
-
-def sealed_blocks(part: Part) -> Iterator[Sealed]:
-    for row in rows(_BLOCKS, part):
-        number, first, last, count, root, head, sealed_at, form, previous, *more = row
-        total, dead, decoder, digest, keys, epoch = more
-        yield Sealed(
-            Header(
-                format=form,
-                number=number,
-                first=first,
-                last=last,
-                count=count,
-                root=bytes(root),
-                previous=bytes(previous),
-                total=total,
-                dead=tuple(zip_longest(dead[::2], dead[1::2], fillvalue=0)),
-                decoder=decoder,
-                columns=bytes(digest),
-                keys=hashlib.sha256(keys).digest(),
-                epoch=epoch,
-                sealed_at=clock.text(sealed_at),
-            ),
-            bytes(head),
-            bytes(keys),
-        )
 
 
 def _faults(it: Sealed, within: Sequence[tuple[int, bytes]], before: _Before) -> Iterator[str]:
@@ -167,7 +132,7 @@ def _state(look: Look, before: _Before) -> None:
 def keys(look: Look, part: Part) -> None:
     """Every idempotency key leads to a fact, and those sealed with a block are as they were."""
     last = _before(part[0]).last
-    for it in sealed_blocks(part):
+    for it in sealed_blocks(*part):
         found = rows(_KEYS, [last, it.header.last])
         last = it.header.last
         look.saw(len(found))
@@ -190,7 +155,7 @@ def keys(look: Look, part: Part) -> None:
 
 def block_columns(look: Look, part: Part) -> None:
     """A block's columns have the digest its header names, and are what its facts decode to."""
-    for it in sealed_blocks(part):
+    for it in sealed_blocks(*part):
         header, kinds = it.header, set()
         for decoder, digest, body in rows(_COLUMNS, [it.header.number]):
             kinds.add(decoder)
@@ -258,11 +223,6 @@ def checkpoints(look: Look) -> None:
             look.found(where, "the blocks are not those that were signed")
 
 
-_BLOCK = """number, first, last, count, root, head, sealed_at, format, previous, total, dead, decoder,
-    columns, keys, epoch"""
-_BLOCKS = f"""
-    SELECT {_BLOCK} FROM clearing_block WHERE number > %s AND number <= %s ORDER BY number
-"""  # noqa: S608 - names of ours
 _BEFORE = """
     SELECT last, head, (SELECT sum(count) FROM clearing_block WHERE number <= %s)
     FROM clearing_block WHERE number = %s

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from itertools import chain
@@ -13,11 +12,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from clearing.domain.evidence.archive import Archive
+from clearing.selectors.whole_book import one_moment
 from clearing.services import (
     balances,
     checkpoints,
     evidence,
     findings,
+    folds,
     guards,
     processes,
     replays,
@@ -47,7 +48,7 @@ def verify(
     elif jobs is None:
         jobs = (os.cpu_count() or 1) if _facts() >= WORTH_IT else 1
     found: list[Finding] = []
-    with _one_snapshot():
+    with one_moment():
         looks = _alone(progress) if jobs == 1 else _together(progress, jobs)
         for look in chain(_outside(kept), looks):
             progress(look.check, look.looked_at, len(look.findings))
@@ -114,6 +115,7 @@ def checks() -> tuple[Check, ...]:
         *evidence.CHECKS,
         *seals.CHECKS,
         *guards.CHECKS,
+        *folds.CHECKS,
         *balances.CHECKS,
         Check("rows", balances.REBUILD, rows_follow),
         *(check for found in apps for check in found),
@@ -140,13 +142,3 @@ def _compare(look: Look, table: replays.Table) -> None:
     look.found(table.name, f"{missing} rows are missing, {surplus} do not follow from the log")
     for wrong, row in replays.examples(table, most=EXAMPLES):
         look.found(f"{table.name} {row}", wrong)
-
-
-@contextmanager
-def _one_snapshot() -> Iterator[None]:
-    outermost = not connection.in_atomic_block
-    with transaction.atomic():
-        if outermost:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield

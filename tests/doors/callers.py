@@ -100,6 +100,7 @@ COUNTS = {
     *("account_version", "account_sequence", "price_sequence", "accounts", "unpriced", "percent"),
     *("step", "trades", "last_trade", "scale", "quotes", "instruments"),
     *("price_max_age_seconds", "margin_period_seconds"),
+    *("number", "first", "last", "count", "total", "index", "block"),
 }
 
 

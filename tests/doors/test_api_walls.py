@@ -8,7 +8,8 @@ import pytest
 from django.urls import URLPattern, get_resolver
 
 from accounts.services import people
-from clearing.services import pricing, timekeeping
+from clearing import selectors
+from clearing.services import checkpoints, pricing, sealing, timekeeping
 from tests.builders import (
     CALL,
     CAUSE,
@@ -32,6 +33,7 @@ from tests.doors.callers import (
     south,
     venue,
 )
+from tests.tampering import count_from_one
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +44,7 @@ NORTHS = {
     "case_id": "NORTH-1-case-1",
     "withdrawal_id": "NORTH-1:out-1",
     "correlation_id": "req:ticket-0001",
+    "sequence": "",  # of a sealed fact; `norths_things` says which
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
 EVERYBODYS = {"symbol": CALL, "code": "not-found"}
@@ -87,8 +90,9 @@ def ask(caller: Caller, method: str, path: str, ids: dict[str, str], body: Any =
 
 
 @pytest.fixture
-def norths_things(db):
-    """An account, a call, a case, a withdrawal and a trail of NORTH's."""
+def norths_things(db, settings, tmp_path):
+    """An account, a call, a case, a withdrawal, a trail and a sealed fact of NORTH's."""
+    count_from_one()
     a_house(NORTH="20000")
     pricing.seal(a_price_set(), cause=CAUSE)
     run_due_jobs()
@@ -101,6 +105,11 @@ def norths_things(db):
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
         run_due_jobs()
+    sealing.catch_up()
+    settings.SURETY_CHECKPOINT_KEY = tmp_path / "key"
+    checkpoints.make_key("test")
+    checkpoints.issue()
+    NORTHS["sequence"] = str(next(selectors.stream("account-NORTH-1")).sequence)
 
 
 def test_the_routes_are_found():

@@ -6,7 +6,6 @@ It is data for anybody: JSON with hashes in hex, checked by `python -m clearing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,7 +33,7 @@ def proof(
         "hash": digest.hex(),
         "index": index,
         "path": [it.hex() for it in merkle.path(leaves, index)],
-        "block": json.loads(block.text()),
+        "block": block.text(),
         "block_path": (
             [it.hex() for it in merkle.path(trees, block.number - 1)] if covered else None
         ),
@@ -46,7 +45,7 @@ def faults(found: Mapping[str, Any], key: PublicKey | None) -> Iterator[str]:
     """What the proof does not show. Without a key, or before a checkpoint covers the block, it shows
     no more than that the fact is in the block."""
     try:
-        block = header.parsed(json.dumps(found["block"]))
+        block = header.parsed(found["block"])
         leaf = merkle.fact_leaf(int(found["sequence"]), bytes.fromhex(found["hash"]))
         siblings = [bytes.fromhex(it) for it in found["path"]]
         reached = merkle.root_by(
