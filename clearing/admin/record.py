@@ -200,23 +200,3 @@ class WithdrawalDesk(MoneyDesk):
 class AssetDesk(RecordDesk):
     ordering = ("asset",)
     list_display = ("asset", "title", "scale")
-
-
-@admin.register(models.Block)
-class BlockDesk(EndlessDesk):
-    ordering = ("-number",)
-    list_display = ("number", "first_event", "last_event", "count", "sealed_at", "merkle_root")
-    fields = (*("number", "first_event", "last_event", "count"), "sealed_at", "merkle_root")
-    readonly_fields = fields
-
-    @admin.display(description="first")
-    def first_event(self, row: models.Block) -> SafeString | str:
-        return event_link(row.first)
-
-    @admin.display(description="last")
-    def last_event(self, row: models.Block) -> SafeString | str:
-        return event_link(row.last)
-
-    @admin.display(description="Merkle root")
-    def merkle_root(self, row: models.Block) -> SafeString:
-        return format_html('<code class="desk-code">{}</code>', bytes(row.root).hex())

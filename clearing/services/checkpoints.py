@@ -214,10 +214,7 @@ def _block_by_block(look: Look, it: Archive, ours: list[bytes]) -> None:
         since, after = after, header.last
         if place < len(ours) and ours[place] == header.head():
             continue  # and so is every fact in it, as far as the other checks find nothing
-        found = {
-            sequence: bytes(digest)
-            for sequence, digest in rows(_FACTS, [since, header.last])
-        }
+        found = {sequence: bytes(digest) for sequence, digest in rows(_FACTS, [since, header.last])}
         leaves = [merkle.fact_leaf(*fact) for fact in sorted(found.items())]
         if merkle.root(leaves) == header.root:
             continue

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test import override_settings
 
-from clearing import models, store
+from clearing import models, sealer, store
 from clearing.domain.cause import Cause
 from clearing.services import (
     checkpoints,
@@ -21,7 +23,15 @@ from clearing.services import (
     verification,
 )
 from tests.histories import a_history
-from tests.tampering import as_owner, change, changed, columns, count_from_one, rolled_back
+from tests.tampering import (
+    as_owner,
+    change,
+    changed,
+    columns,
+    count_from_one,
+    owning,
+    rolled_back,
+)
 
 SEALED_TRADE = """
     sequence = (SELECT max(sequence) FROM clearing_event WHERE name = 'clearing.trade-novated.v1'
@@ -417,3 +427,86 @@ def test_a_sound_house_has_one_line_for_each_check():
     assert [line.partition(":")[0] for line in said.getvalue().splitlines()[:-1]] == [
         check.name for check in verification.checks()
     ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE clearing_event DISABLE TRIGGER append_only",
+        "ALTER TABLE clearing_event ENABLE TRIGGER append_only",  # not for replicas and restores
+        "DROP TRIGGER never_truncated ON clearing_block",
+        "DROP TRIGGER transaction_id_first ON clearing_event",
+        "ALTER TABLE clearing_entry DISABLE TRIGGER facts_balance",
+        "CREATE OR REPLACE FUNCTION surety_refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NEW; END'",
+        "GRANT UPDATE ON clearing_event TO surety_app",
+        "GRANT UPDATE (payload) ON clearing_event TO surety_app",
+        "GRANT TRUNCATE ON margin_requirement TO surety_app",
+        "GRANT INSERT (sequence) ON clearing_event TO surety_app",
+        "GRANT USAGE ON SEQUENCE clearing_event_sequence_seq TO surety_app",
+        "ALTER SEQUENCE clearing_event_sequence_seq CACHE 10",
+        "CREATE RULE aside AS ON INSERT TO clearing_command DO INSTEAD NOTHING",
+        "ALTER TABLE clearing_event ENABLE ROW LEVEL SECURITY",
+        "CREATE TABLE child () INHERITS (clearing_event)",
+        "ALTER TABLE clearing_checkpoint SET UNLOGGED",
+    ],
+)
+def test_a_guard_that_was_taken_down(statement):
+    """By the owner; what it was for may not have happened yet."""
+    with owning() as cursor:
+        cursor.execute(statement)
+
+    assert any(it.startswith("guards: ") for it in findings_of(guards))
+
+
+def test_a_sealed_key_that_is_gone_is_noticed():
+    """A request under it would be recorded a second time."""
+    with as_owner() as cursor:
+        cursor.execute("DELETE FROM clearing_command WHERE key = 'start-NORTH'")
+
+    assert found_by() == {"commands"}
+
+
+def test_key_digests_are_what_python_makes_of_the_columns():
+    for row in models.Command.objects.order_by("id")[:5]:
+        micros = int(
+            (row.recorded_at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)
+        )
+        texts = (row.scope.encode(), row.key.encode(), bytes(row.request_hash))
+        parts = [row.id.to_bytes(8, "big")]
+        parts += [len(text).to_bytes(4, "big") + text for text in texts]
+        parts += [row.sequence.to_bytes(8, "big"), micros.to_bytes(8, "big")]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {sealer.KEY_DIGEST} FROM clearing_command WHERE id = %s", [row.id]
+            )
+            kept = bytes(cursor.fetchone()[0])
+        assert kept == hashlib.sha256(b"".join(parts)).digest()
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 50, 1000])
+def test_in_parts_the_checks_find_nothing_and_look_at_as_much(pieces):
+    for check in (check for module in (evidence, seals) for check in module.CHECKS):
+        whole, parts = (findings.Look(check=check.name, remedy="") for _ in range(2))
+        for part in check.cut(1):
+            check.look(whole, part)
+        for part in check.cut(pieces):
+            check.look(parts, part)
+
+        assert (parts.findings, parts.looked_at) == ([], whole.looked_at), check.name
+
+
+@pytest.mark.parametrize("pieces", [2, 5, 50])
+def test_in_parts_each_changed_fact_is_found_wherever_it_stands(pieces):
+    """Also where a part begins: its stream's predecessor lies in another one."""
+    (check,) = [it for it in evidence.CHECKS if it.name == "hash chains"]
+    for sequence in models.Event.objects.values_list("sequence", flat=True):
+        look = findings.Look(check=check.name, remedy="")
+        with rolled_back(), as_owner() as cursor:
+            cursor.execute(
+                "UPDATE clearing_event SET actor = actor || '.' WHERE sequence = %s", [sequence]
+            )
+            for part in check.cut(pieces):
+                check.look(look, part)
+
+        assert [f"fact {sequence} does not" in it.says for it in look.findings] == [True]

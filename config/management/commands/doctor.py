@@ -32,4 +32,4 @@ class Command(BaseCommand):
         database_url = os.environ.get("DATABASE_URL") or None
         broker_url = os.environ.get("BROKER_URL") or None
         machine = health.examine(var, database_url=database_url, broker_url=broker_url)
-        return [*machine, health.migrations(), health.dead_jobs()]
+        return [*machine, health.migrations(), health.dead_jobs(), health.sealer()]
