@@ -54,19 +54,19 @@ def chains(look: Look, part: Part) -> None:
     """
     heads: dict[bytes, bytes] = {}
     waiting: list[tuple[Any, ...]] = []
-    bytes_of = _Bytes()
-    for row in binary(_CHAINS, part):
+    spelling = Spelling()
+    for row in binary(CHAINS, part):
         stream, kept = row[1], row[10]
         previous = heads.get(stream)
         heads[stream] = kept
         if previous is None and row[2] != 1:
             waiting.append(row)
-        elif bytes_of.hash(row, previous or store.GENESIS) != kept:
+        elif spelling.hash(row, previous or store.GENESIS) != kept:
             _unlike(look, row)
         look.saw()
     before = _predecessors(waiting)
     for row in waiting:
-        if bytes_of.hash(row, before.get((row[1], row[2]), b"")) != row[10]:
+        if spelling.hash(row, before.get((row[1], row[2]), b"")) != row[10]:
             _unlike(look, row)
 
 
@@ -81,7 +81,7 @@ def _predecessors(waiting: list[tuple[Any, ...]]) -> dict[tuple[bytes, int], byt
     return {(stream.encode(), version): bytes(digest) for stream, version, digest in found}
 
 
-class _Bytes:
+class Spelling:
     """The bytes that `store.event_hash` hashes, from columns as the server sends them.
 
     Names, streams, actors and seconds come again and again, so their bytes are kept.
@@ -92,30 +92,32 @@ class _Bytes:
         self._seconds: dict[int, bytes] = {}
 
     def hash(self, row: tuple[Any, ...], previous: bytes) -> bytes:
-        """Of (sequence, stream, version, name, effective, recorded, actor, correlation, cause,
-        payload, ...); a time that is none of ours makes a hash of nothing."""
-        _, stream, version, name, effective, recorded, actor, correlation, cause, payload, *_ = row
+        """The fact's hash; of nothing, where a time is none of ours."""
         try:
-            times = self._time(effective) + self._time(recorded)
+            return hashlib.sha256(self.bytes_of(row, previous)).digest()
         except (OverflowError, ValueError):
             return b""
-        return hashlib.sha256(
-            b"".join(
-                (
-                    len(previous).to_bytes(4, "big"),
-                    previous,
-                    self._text(stream),
-                    _with_length(b"%d" % version),
-                    self._text(name),
-                    times,
-                    self._text(actor),
-                    self._text(correlation),
-                    _with_length(b"" if cause is None else b"%d" % cause),
-                    len(payload).to_bytes(4, "big"),
-                    payload,
-                )
+
+    def bytes_of(self, row: tuple[Any, ...], previous: bytes) -> bytes:
+        """Of (sequence, stream, version, name, effective, recorded, actor, correlation, cause,
+        payload, ...)."""
+        _, stream, version, name, effective, recorded, actor, correlation, cause, payload, *_ = row
+        return b"".join(
+            (
+                len(previous).to_bytes(4, "big"),
+                previous,
+                self._text(stream),
+                _with_length(b"%d" % version),
+                self._text(name),
+                self._time(effective),
+                self._time(recorded),
+                self._text(actor),
+                self._text(correlation),
+                _with_length(b"" if cause is None else b"%d" % cause),
+                len(payload).to_bytes(4, "big"),
+                payload,
             )
-        ).digest()
+        )
 
     def _text(self, text: bytes) -> bytes:
         found = self._spelled.get(text)
@@ -213,7 +215,7 @@ _ORDER = """
         FROM clearing_event
     ) AS it WHERE before > sequence ORDER BY sequence
 """
-_CHAINS = """
+CHAINS = """
     SELECT sequence, textsend(stream), version, textsend(name), timestamptz_send(effective_at),
            timestamptz_send(recorded_at), textsend(actor), textsend(correlation_id), cause,
            textsend(payload), hash

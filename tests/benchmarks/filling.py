@@ -17,15 +17,21 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 CAUSE = Cause(actor="system:filling", correlation_id="filling")
 
 
-def facts(accounts: int, trades: int, *, symbols: int = 20, seed: int = 1) -> Iterator[Any]:
-    """Accounts, then trades of random ones; every trade moves lots, cost and a realised gain."""
+def facts(
+    accounts: int, trades: int, *, long: int = 0, symbols: int = 20, seed: int = 1
+) -> Iterator[Any]:
+    """Accounts, then trades of random ones; every trade moves lots, cost and some a realised gain.
+
+    The first account has `long` more of its own, evenly among the others.
+    """
     draw = random.Random(seed)
     for number in range(accounts):
         yield AccountOpened(account_id=f"A-{number}", member_id="M", kind="client", title="A")
-    for number in range(trades):
+    for number in range(trades + long):
+        its_own = number * long // (trades + long) != (number + 1) * long // (trades + long)
         lots = draw.randint(1, 50) * draw.choice((-1, 1))
         yield TradeNovated(
-            account_id=f"A-{draw.randrange(accounts)}",
+            account_id="A-0" if its_own else f"A-{draw.randrange(1, accounts)}",
             trade_id=f"t-{number}",
             venue="XDER",
             symbol=f"BTC-{draw.randrange(symbols)}",
@@ -39,7 +45,7 @@ def facts(accounts: int, trades: int, *, symbols: int = 20, seed: int = 1) -> It
         )
 
 
-def fill(owner: Any, accounts: int, trades: int, *, symbols: int = 20) -> int:
+def fill(owner: Any, accounts: int, trades: int, *, long: int = 0, symbols: int = 20) -> int:
     """Write them on an owner's psycopg connection, not committed; return how many facts there are.
 
     The log must be empty. Entries go with them; `manage.py rebuild_projections` writes the rest.
@@ -47,7 +53,9 @@ def fill(owner: Any, accounts: int, trades: int, *, symbols: int = 20) -> int:
     heads: dict[str, tuple[int, bytes]] = {}
     rows: list[tuple[Any, ...]] = []
     moved: list[tuple[Any, ...]] = []
-    for sequence, fact in zip(count(1), facts(accounts, trades, symbols=symbols), strict=False):
+    for sequence, fact in zip(
+        count(1), facts(accounts, trades, long=long, symbols=symbols), strict=False
+    ):
         stream = f"account-{fact.account_id}"
         version, head = heads.get(stream, (0, store.GENESIS))
         at, payload = START + timedelta(milliseconds=sequence), codec.encode(fact)
