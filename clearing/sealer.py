@@ -28,6 +28,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -195,10 +196,16 @@ def columns_of(first: int, rows: Sequence[tuple[int, str, str]]) -> bytes:
     moved: list[tuple[int, Movement]] = [
         (row[0], it)
         for row, fact in zip(rows, facts, strict=True)
-        if isinstance(fact, entries.Moves)
+        if _moves(type(fact))
         for it in fact.movements()
     ]
     return columns.packed(first, moved)
+
+
+@cache
+def _moves(fact: type) -> bool:
+    """Asked once a kind: a protocol takes its time to answer."""
+    return issubclass(fact, entries.Moves)
 
 
 def _keys(cursor: Any, after: int, last: int) -> bytes:

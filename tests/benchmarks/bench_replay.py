@@ -90,14 +90,10 @@ class Library:
         self.app.repository.get(self.ids[-1])
 
 
+# A row of COPY BINARY: how many columns, then each with its length before it.
+WIDTHS = {"sequence": ">i8", "to": ">i4", "source": ">i4", "asset": ">i4", "amount": ">i8"}
 MOVED = [("n", ">i2")]
-for _name, _kind in (
-    ("sequence", ">i8"),
-    ("to", ">i4"),
-    ("source", ">i4"),
-    ("asset", ">i4"),
-    ("amount", ">i8"),
-):
+for _name, _kind in WIDTHS.items():
     MOVED += [(f"{_name}_", ">i4"), (_name, _kind)]
 
 
@@ -180,8 +176,7 @@ def one_account(long: int, library: Library, rounds: int) -> list[Row]:
     expected = from_all_facts()
     assert folds.account_state(ONE, refold=False)[0] == expected
     assert models.Snapshot.objects.filter(stream=f"account-{ONE}").exists()
-    held = {asset: amount for asset, amount in selectors.book_as_of(ONE, sequence=2**62).items()}
-    assert held == dict(expected.holdings)
+    assert selectors.book_as_of(ONE, sequence=2**62) == dict(expected.holdings)
     names = (
         ("its snapshot and what is new", lambda: folds.account_state(ONE, refold=False), 20),
         ("its entries summed", lambda: selectors.book_as_of(ONE, sequence=2**62), 20),
@@ -228,19 +223,16 @@ def verification(facts: int, rounds: int) -> list[Row]:
             sha(leaf).digest()  # a tree has a node a leaf; its bytes are as many blocks of SHA-256
 
     sha, *took = in_turns(rounds, hashing, *(lambda it=it: asked(it) for it in checks))
-    all_of_it, size = sum(took), sum(map(len, messages)) / len(messages)
-    each = ", ".join(f"{it.name} {t * 1e6 / facts:.1f}" for it, t in zip(checks, took, strict=True))
-    work = f"verify, one core ({each} us a fact)"
-    beside = f"SHA-256 of the same bytes ({size:.0f} + tree)"
+    by_name = {it.name: t for it, t in zip(checks, took, strict=True)}
+    decoding = by_name.pop("block columns")
+    hashed, size = sum(by_name.values()), sum(map(len, messages)) / len(messages)
+    each = ", ".join(f"{name} {t * 1e6 / facts:.1f}" for name, t in by_name.items())
+    beside, theirs = f"SHA-256 of the same bytes ({size:.0f} + tree)", per_second(facts / sha)
+    work = f"verify chains, tree, entries, one core ({each} us a fact)"
+    decoded = "the columns decoded again from every fact, which hashes nothing"
     return [
-        Row(
-            work,
-            per_second(facts / all_of_it),
-            beside,
-            per_second(facts / sha),
-            sha / all_of_it,
-            0.2,
-        )
+        Row(work, per_second(facts / hashed), beside, theirs, sha / hashed, 0.2),
+        Row(decoded, per_second(facts / decoding), beside, theirs, sha / decoding, None),
     ]
 
 
@@ -305,7 +297,8 @@ _LAGS = """
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY lag),
            percentile_cont(0.99) WITHIN GROUP (ORDER BY lag)
     FROM (SELECT extract(epoch FROM sealed_at - recorded_at) * 1000 AS lag
-          FROM clearing_event AS it JOIN clearing_block ON sequence BETWEEN first AND clearing_block.last
+          FROM clearing_event AS it
+          JOIN clearing_block AS sealed ON it.sequence BETWEEN sealed.first AND sealed.last
           WHERE sequence > %s AND it.name = 'clearing.collateral-deposited.v1') AS it
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 
 from clearing import codec, store
@@ -53,9 +52,8 @@ def fill(owner: Any, accounts: int, trades: int, *, long: int = 0, symbols: int 
     heads: dict[str, tuple[int, bytes]] = {}
     rows: list[tuple[Any, ...]] = []
     moved: list[tuple[Any, ...]] = []
-    for sequence, fact in zip(
-        count(1), facts(accounts, trades, long=long, symbols=symbols), strict=False
-    ):
+    every = facts(accounts, trades, long=long, symbols=symbols)
+    for sequence, fact in enumerate(every, start=1):
         stream = f"account-{fact.account_id}"
         version, head = heads.get(stream, (0, store.GENESIS))
         at, payload = START + timedelta(milliseconds=sequence), codec.encode(fact)
