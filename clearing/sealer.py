@@ -28,7 +28,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -193,19 +192,15 @@ def _decoded(cursor: Any, first: int, last: int) -> tuple[int, bytes]:
 def columns_of(first: int, rows: Sequence[tuple[int, str, str]]) -> bytes:
     """The columns of (sequence, name, payload) in the log's order. Raises UNREADABLE."""
     facts = codec.decode_all((name, payload) for _, name, payload in rows)
+    # asked once a kind: a protocol takes its time to answer
+    moving = {kind for kind in set(map(type, facts)) if issubclass(kind, entries.Moves)}
     moved: list[tuple[int, Movement]] = [
         (row[0], it)
         for row, fact in zip(rows, facts, strict=True)
-        if _moves(type(fact))
+        if type(fact) in moving
         for it in fact.movements()
     ]
     return columns.packed(first, moved)
-
-
-@cache
-def _moves(fact: type) -> bool:
-    """Asked once a kind: a protocol takes its time to answer."""
-    return issubclass(fact, entries.Moves)
 
 
 def _keys(cursor: Any, after: int, last: int) -> bytes:
