@@ -25,7 +25,7 @@ that this code cannot read are sealed all the same, without. Readers follow `Sea
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,7 @@ from clearing.domain.evidence.header import FORMAT, Header, runs_between
 
 LARGEST_BLOCK = 16_384
 UNDECODED = 0
+AT_ONCE = 256  # facts decoded at a time
 # what reading a fact may end in that this code does not know, or that is not what was written
 UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _READ_STATE = """
@@ -191,16 +192,22 @@ def _decoded(cursor: Any, first: int, last: int) -> tuple[int, bytes]:
 
 def columns_of(first: int, rows: Sequence[tuple[int, str, str]]) -> bytes:
     """The columns of (sequence, name, payload) in the log's order. Raises UNREADABLE."""
-    facts = codec.decode_all((name, payload) for _, name, payload in rows)
-    # asked once a kind: a protocol takes its time to answer
-    moving = {kind for kind in set(map(type, facts)) if issubclass(kind, entries.Moves)}
-    moved: list[tuple[int, Movement]] = [
-        (row[0], it)
-        for row, fact in zip(rows, facts, strict=True)
-        if type(fact) in moving
-        for it in fact.movements()
-    ]
-    return columns.packed(first, moved)
+    return columns.packed(first, _moved(rows))
+
+
+def _moved(rows: Sequence[tuple[int, str, str]]) -> Iterator[tuple[int, Movement]]:
+    """A few facts at a time: many that live at once cost more to keep track of than to make."""
+    moves: dict[type, bool] = {}  # asked once a kind: a protocol takes its time to answer
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        facts = codec.decode_all((name, payload) for _, name, payload in some)
+        for (sequence, _, _), fact in zip(some, facts, strict=True):
+            kind = type(fact)
+            if kind not in moves:
+                moves[kind] = issubclass(kind, entries.Moves)
+            if moves[kind]:
+                for it in fact.movements():
+                    yield sequence, it
 
 
 def _keys(cursor: Any, after: int, last: int) -> bytes:

@@ -8,7 +8,7 @@ head. Somebody who can also rewrite every block is noticed only by a head kept o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,7 +34,7 @@ RESTORE = (
     " verifies beside it."
 )
 SERVERS_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
-KEPT = 100_000  # texts and seconds kept at most
+KEPT = 100_000  # texts, numbers and seconds kept at most, of each
 
 
 def versions(look: Look) -> None:
@@ -81,15 +81,27 @@ def _predecessors(waiting: list[tuple[Any, ...]]) -> dict[tuple[bytes, int], byt
     return {(stream.encode(), version): bytes(digest) for stream, version, digest in found}
 
 
-class Spelling:
-    """The bytes that `store.event_hash` hashes, from columns as the server sends them.
+class _Kept(dict[Any, bytes]):
+    """Bytes that come again and again, made once; a few too many, and it starts over."""
 
-    Names, streams, actors and seconds come again and again, so their bytes are kept.
-    """
+    def __init__(self, make: Callable[[Any], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Any) -> bytes:
+        if len(self) > KEPT:
+            self.clear()
+        found = self[key] = self._make(key)
+        return found
+
+
+class Spelling:
+    """The bytes that `store.event_hash` hashes, from columns as the server sends them."""
 
     def __init__(self) -> None:
-        self._spelled: dict[bytes, bytes] = {}
-        self._seconds: dict[int, bytes] = {}
+        self._texts = _Kept(_with_length)
+        self._numbers = _Kept(lambda it: _with_length(b"" if it is None else b"%d" % it))
+        self._seconds = _Kept(_second)
 
     def hash(self, row: tuple[Any, ...], previous: bytes) -> bytes:
         """The fact's hash; of nothing, where a time is none of ours."""
@@ -102,41 +114,34 @@ class Spelling:
         """Of (sequence, stream, version, name, effective, recorded, actor, correlation, cause,
         payload, ...)."""
         _, stream, version, name, effective, recorded, actor, correlation, cause, payload, *_ = row
+        texts, numbers = self._texts, self._numbers
         return b"".join(
             (
                 len(previous).to_bytes(4, "big"),
                 previous,
-                self._text(stream),
-                _with_length(b"%d" % version),
-                self._text(name),
+                texts[stream],
+                numbers[version],
+                texts[name],
                 self._time(effective),
                 self._time(recorded),
-                self._text(actor),
-                self._text(correlation),
-                _with_length(b"" if cause is None else b"%d" % cause),
+                texts[actor],
+                texts[correlation],
+                numbers[cause],
                 len(payload).to_bytes(4, "big"),
                 payload,
             )
         )
 
-    def _text(self, text: bytes) -> bytes:
-        found = self._spelled.get(text)
-        if found is None:
-            if len(self._spelled) > KEPT:
-                self._spelled.clear()
-            found = self._spelled[text] = _with_length(text)
-        return found
-
     def _time(self, micros: bytes) -> bytes:
         """As `clock.text` spells it; the server counts microseconds since 2000."""
         second, micro = divmod(int.from_bytes(micros, "big", signed=True), 1_000_000)
-        found = self._seconds.get(second)
-        if found is None:
-            if len(self._seconds) > KEPT:
-                self._seconds.clear()
-            at = SERVERS_ZERO + timedelta(seconds=second)
-            found = self._seconds[second] = _with_length(clock.text(at).encode())[:-7]
-        return found + b"%06dZ" % micro
+        return b"%b%06dZ" % (self._seconds[second], micro)
+
+
+def _second(second: int) -> bytes:
+    """Its length with the fraction, and all before the fraction. Raises OverflowError."""
+    at = SERVERS_ZERO + timedelta(seconds=second)
+    return _with_length(clock.text(at).encode())[:-7]
 
 
 def _with_length(text: bytes) -> bytes:

@@ -31,7 +31,10 @@ def test_three_processes_find_what_one_finds(house):
     assert [it for it in said if it[2] is not None] == [it for it in alone if it[2] is not None]
 
     with as_owner() as cursor:
-        cursor.execute("UPDATE clearing_event SET actor = 'nobody' WHERE sequence = 9")
+        cursor.execute(
+            "UPDATE clearing_event SET actor = 'nobody'"
+            " WHERE sequence = (SELECT min(sequence) FROM clearing_event)"
+        )
         cursor.execute("UPDATE clearing_holding SET amount = amount + 1 WHERE account = 'SOUTH-1'")
     found = verification.verify()
     assert {it.check for it in found} >= {"hash chains", "holdings", "rows"}

@@ -169,6 +169,59 @@ def test_a_reader_in_a_long_snapshot_stalls_nobody(log):
         assert sealing.seal() == last
 
 
+def test_an_open_cursor_stalls_nobody(log):
+    """A reader in the middle of its rows holds a snapshot, and no transaction id."""
+    with writer(log) as reader, writer(log) as failing:
+        with reader.cursor(name="open") as cursor:
+            cursor.execute("SELECT sequence FROM clearing_event")
+            cursor.fetchone()
+            append(failing)
+            last = append()
+            sealing.seal()
+            failing.rollback()
+
+            assert sealing.seal() == last
+
+
+def test_a_prepared_transaction_that_appended_is_waited_for(log):
+    """It may still commit, long after its session is gone; one that wrote elsewhere holds up holes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW max_prepared_transactions")
+        if cursor.fetchone() == ("0",):
+            pytest.skip("this server prepares no transactions")
+    with writer(log) as slow:
+        before = selectors.sealed_up_to()
+        append(slow)
+        slow.execute("PREPARE TRANSACTION 'kept'")
+    last = append()
+
+    assert [sealing.seal() for _ in range(3)] == [before] * 3
+
+    with writer(log) as other:
+        other.autocommit = True
+        other.execute("COMMIT PREPARED 'kept'")
+    assert sealing.seal() == last
+
+
+def test_somebody_looked_is_kept_even_when_there_was_nothing_to_seal(log):
+    models.SealState.objects.update(heartbeat="2026-01-01T00:00:00Z")
+
+    sealing.seal()
+
+    assert selectors.seal_lag().heartbeat_seconds < 60
+
+
+def test_the_ids_of_running_transactions_lie_above_the_snapshots_xmax(log):
+    """Why the fence takes an id of its own: xmax is one past the latest that ended."""
+    with writer(log) as one, writer(log) as other, connection.cursor() as cursor:
+        for there in (one, other):
+            there.execute("SELECT pg_current_xact_id()")
+        running = other.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()[0]
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+
+        assert cursor.fetchone()[0] <= running
+
+
 def test_rival_sealers_seal_each_fact_once(log):
     for _ in range(20):
         append()
