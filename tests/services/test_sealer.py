@@ -171,16 +171,15 @@ def test_a_reader_in_a_long_snapshot_stalls_nobody(log):
 
 def test_an_open_cursor_stalls_nobody(log):
     """A reader in the middle of its rows holds a snapshot, and no transaction id."""
-    with writer(log) as reader, writer(log) as failing:
-        with reader.cursor(name="open") as cursor:
-            cursor.execute("SELECT sequence FROM clearing_event")
-            cursor.fetchone()
-            append(failing)
-            last = append()
-            sealing.seal()
-            failing.rollback()
+    with writer(log) as reader, writer(log) as failing, reader.cursor(name="open") as cursor:
+        cursor.execute("SELECT sequence FROM clearing_event")
+        cursor.fetchone()
+        append(failing)
+        last = append()
+        sealing.seal()
+        failing.rollback()
 
-            assert sealing.seal() == last
+        assert sealing.seal() == last
 
 
 def test_a_prepared_transaction_that_appended_is_waited_for(log):
