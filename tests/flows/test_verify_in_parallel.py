@@ -38,7 +38,10 @@ def test_three_processes_find_what_one_finds(house):
         cursor.execute("UPDATE clearing_holding SET amount = amount + 1 WHERE account = 'SOUTH-1'")
     found = verification.verify()
     assert {it.check for it in found} >= {"hash chains", "holdings", "rows"}
-    assert verification.verify(jobs=3) == found
+    again = verification.verify(jobs=3)
+    assert {it.check for it in again} == {it.check for it in found}
+    # which rows are shown as examples is the server's choice
+    assert [it for it in again if it.check != "rows"] == [it for it in found if it.check != "rows"]
 
 
 def test_what_commits_while_they_work_is_not_seen_by_halves(house):
