@@ -69,3 +69,11 @@ def json_object(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise FileNotValid(field="file", file=path.name, why="holds no JSON object")
     return found
+
+
+def text_of(path: Path) -> str:
+    """Raises FileNotValid."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise FileNotValid(field="file", file=path.name, why=str(error)[:200]) from None

@@ -8,7 +8,16 @@ from celery import shared_task
 
 from clearing import selectors
 from clearing.domain.cause import Cause
-from clearing.services import auditor, handovers, jobs, quorum, sealing, settlement, timekeeping
+from clearing.services import (
+    auditor,
+    checkpoints,
+    handovers,
+    jobs,
+    quorum,
+    sealing,
+    settlement,
+    timekeeping,
+)
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -35,7 +44,13 @@ def relay_jobs(**_newer: Any) -> None:
 @shared_task(name="clearing.seal")
 def seal(**_newer: Any) -> None:
     """Pulse: fix the global order behind the writers."""
-    sealing.seal()
+    sealing.catch_up()
+
+
+@shared_task(name="clearing.issue_checkpoint")
+def issue_checkpoint(**_newer: Any) -> None:
+    """Pulse: sign what is sealed, where there is a key to sign with."""
+    checkpoints.issue_if_possible()
 
 
 @shared_task(name="clearing.tick")

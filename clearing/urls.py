@@ -7,6 +7,7 @@ from clearing.api import (
     busts,
     codes,
     collateral,
+    evidence,
     executions,
     give_ups,
     holdings,
@@ -84,5 +85,8 @@ urlpatterns = [
     path("observations", observations.Observations.as_view()),
     path("clock", reference.BusinessClock.as_view()),
     path("events", trail.OwnEvents.as_view()),
+    path("events/<name:sequence>/proof", evidence.EventProof.as_view()),
+    path("blocks", evidence.Blocks.as_view()),
+    path("checkpoints/latest", evidence.LatestCheckpoint.as_view()),
     path("audit/<name:correlation_id>", trail.Audit.as_view()),
 ]

@@ -26,6 +26,7 @@ class Environment:
     embedded: bool  # at least one of the two servers is ours to start
     job_lease_seconds: int
     chunk_accounts: int
+    checkpoint_key: Path
 
 
 def read_environment(base: Path, environ: Mapping[str, str] = os.environ) -> Environment:
@@ -64,6 +65,7 @@ def read_environment(base: Path, environ: Mapping[str, str] = os.environ) -> Env
         embedded=embedded,
         job_lease_seconds=lease,
         chunk_accounts=chunk,
+        checkpoint_key=Path(environ.get("SURETY_CHECKPOINT_KEY", "") or var / "checkpoint-key"),
     )
 
 

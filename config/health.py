@@ -24,6 +24,7 @@ OLDEST_PYTHON = (3, 11)
 FREE_BYTES = 2 << 30
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 5
+SEAL_SECONDS = 30  # a fact that waits longer to be sealed waits for something
 
 Verdict = Literal["ok", "missing", "optional"]
 
@@ -241,6 +242,21 @@ def books() -> Finding:
             "books", "missing", f"{what}; see Breaks and Halted withdrawals in the admin"
         )
     return Finding("books", "ok", "they agree, nothing is halted")
+
+
+def sealer() -> Finding:
+    """Whether the global order keeps up: its lag, and whether anybody looks at all."""
+    try:
+        lag = record.seal_lag()
+    except (DatabaseError, TypeError):  # not migrated
+        return Finding("sealer", "optional", "not checked, the database does not answer")
+    if lag.oldest_seconds > SEAL_SECONDS:
+        remedy = "start a worker and the clock, or run manage.py seal"
+        says = f"{lag.waiting:,} facts wait, the oldest for {lag.oldest_seconds} s; {remedy}"
+        return Finding(
+            "sealer", "optional" if lag.heartbeat_seconds > SEAL_SECONDS else "missing", says
+        )
+    return Finding("sealer", "ok", f"{lag.waiting:,} facts wait")
 
 
 def _embedded(pid: int | None) -> str:

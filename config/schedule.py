@@ -15,5 +15,6 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "seal": pulse("clearing.seal", every=1.0),
     "seal-prices": pulse("clearing.seal_prices", every=5.0),
     "audit": pulse("clearing.audit", every=60.0),
+    "checkpoint": pulse("clearing.issue_checkpoint", every=60.0),
     "tick": pulse("clearing.tick", every=10.0),
 }

@@ -85,6 +85,7 @@ SURETY_VAR = ENV.var
 SURETY_EMBEDDED = ENV.embedded
 SURETY_JOB_LEASE_SECONDS = ENV.job_lease_seconds
 SURETY_CHUNK_ACCOUNTS = ENV.chunk_accounts
+SURETY_CHECKPOINT_KEY = ENV.checkpoint_key  # a file; its public half stands beside it
 
 # Each app names what the record must find by name; nothing below imports what is above it.
 SURETY_FACTS = (

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 
 class ParameterBody(models.Model):
     """The content of a parameter set, named by its hash; insert-only."""
+
+    append_only: ClassVar[bool] = True
 
     name = models.CharField(primary_key=True, max_length=64)
     body = models.TextField()
@@ -48,6 +52,8 @@ class Requirement(models.Model):
 
     `detail` holds every component, the binding scenario and the whole vector of each margin group.
     """
+
+    append_only: ClassVar[bool] = True
 
     id = models.BigAutoField(primary_key=True)
     run_id = models.CharField(max_length=80)

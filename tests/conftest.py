@@ -27,7 +27,8 @@ def servers() -> Iterator[None]:
     if os.environ.get("DATABASE_URL") and os.environ.get("BROKER_URL"):
         yield
         return
-    with embedded.servers(VAR, durable=False):
+    # some tests prepare transactions, which a server does not allow unless told
+    with embedded.servers(VAR, durable=False, settings={"max_prepared_transactions": "4"}):
         yield
 
 

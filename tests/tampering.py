@@ -11,19 +11,6 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
-GUARDED = (
-    "clearing_event",
-    "clearing_command",
-    "clearing_block",
-    "clearing_pricebody",
-    "clearing_observationbatch",
-    "clearing_pricerejection",
-    "clearing_outsidedocument",
-    "clearing_entry",
-    "margin_requirement",
-    "margin_parameterbody",
-)
-
 
 @contextmanager
 def owning() -> Iterator[Any]:
@@ -38,9 +25,16 @@ def owning() -> Iterator[Any]:
 def as_owner() -> Iterator[Any]:
     """A cursor that is stopped by neither privilege nor trigger."""
     with owning() as cursor:
-        for table in GUARDED:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(
+            "SELECT tgrelid::regclass::text, tgname FROM pg_trigger"
+            " WHERE NOT tgisinternal AND tgenabled = 'A'"
+        )
+        guards = cursor.fetchall()
+        for table, name in guards:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
         yield cursor
+        for table, name in guards:
+            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}")
 
 
 @contextmanager
@@ -64,9 +58,11 @@ def changed(column: models.Field[Any, Any]) -> str:
             # in place, so that it still fits and is still text
             return f"CASE WHEN {name} = '' THEN 'x' ELSE overlay({name} placing '~' from 1) END"
         case "BinaryField":
-            return f"set_byte({name}, 7, get_byte({name}, 7) # 1)"
+            return f"set_byte({name}, 0, get_byte({name}, 0) # 1)"
         case "DateTimeField":
             return f"coalesce({name}, '2026-01-01Z') + interval '1 microsecond'"
+        case "ArrayField":
+            return f"{name} || 7::bigint"
         case "BooleanField":
             return f"NOT {name}"
         case "JSONField":
@@ -82,4 +78,10 @@ def change(cursor: Any, column: models.Field[Any, Any], where: str) -> None:
 
 
 def columns(*tables: type[models.Model]) -> list[models.Field[Any, Any]]:
-    return [column for table in tables for column in table._meta.concrete_fields]
+    """Those of the tables themselves; a key of several columns is no column of its own."""
+    return [
+        field
+        for table in tables
+        for field in table._meta.concrete_fields
+        if field.get_internal_type() != "CompositePrimaryKey"
+    ]

@@ -14,13 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from clearing import codec, models, selectors
-from clearing.desk import (
-    EndlessDesk,
-    MoneyDesk,
-    account_link,
-    event_link,
-    trail_link,
-)
+from clearing.desk import EndlessDesk, MoneyDesk, account_link, event_link, trail_link
 from clearing.services import jobs
 
 
@@ -158,23 +152,3 @@ class WithdrawalDesk(MoneyDesk):
     @admin.display(description="asked for by event")
     def event(self, row: models.Withdrawal) -> SafeString | str:
         return event_link(row.sequence)
-
-
-@admin.register(models.Block)
-class BlockDesk(EndlessDesk):
-    ordering = ("-number",)
-    list_display = ("number", "first_event", "last_event", "count", "sealed_at", "merkle_root")
-    fields = (*("number", "first_event", "last_event", "count"), "sealed_at", "merkle_root")
-    readonly_fields = fields
-
-    @admin.display(description="first")
-    def first_event(self, row: models.Block) -> SafeString | str:
-        return event_link(row.first)
-
-    @admin.display(description="last")
-    def last_event(self, row: models.Block) -> SafeString | str:
-        return event_link(row.last)
-
-    @admin.display(description="Merkle root")
-    def merkle_root(self, row: models.Block) -> SafeString:
-        return format_html('<code class="desk-code">{}</code>', bytes(row.root).hex())

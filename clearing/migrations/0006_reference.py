@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("clearing", "0004_append")]
+    dependencies = [("clearing", "0005_evidence")]
 
     operations = [
         *(

@@ -4,7 +4,16 @@ from clearing.models.accounts import AccountState
 from clearing.models.codes import AssetProfile, InstrumentCodes
 from clearing.models.collateral import Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
-from clearing.models.log import Block, Command, Event, SealState, Stream
+from clearing.models.log import (
+    Block,
+    BlockColumns,
+    Checkpoint,
+    Command,
+    Event,
+    SealState,
+    Snapshot,
+    Stream,
+)
 from clearing.models.prices import (
     ObservationBatch,
     PriceBody,
@@ -32,7 +41,9 @@ __all__ = [
     "Asset",
     "AssetProfile",
     "Block",
+    "BlockColumns",
     "Break",
+    "Checkpoint",
     "Clock",
     "Command",
     "Entry",
@@ -58,6 +69,7 @@ __all__ = [
     "Reconciliation",
     "ReleaseHalt",
     "SealState",
+    "Snapshot",
     "Stream",
     "Tolerance",
     "Trade",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 
 
 class PriceBody(models.Model):
     """The content of a sealed price set, named by its hash; insert-only like the log."""
+
+    append_only: ClassVar[bool] = True
 
     name = models.CharField(primary_key=True, max_length=64)
     body = models.TextField()

@@ -27,6 +27,20 @@ from clearing.selectors.accounts import (
     withdrawal_of,
     withdrawals,
 )
+from clearing.selectors.blocks import (
+    Epoch,
+    NotSealed,
+    Sealed,
+    SealLag,
+    block_of,
+    epochs,
+    inclusion_proof,
+    latest_checkpoint,
+    newest_blocks,
+    number_of,
+    seal_lag,
+    sealed_blocks,
+)
 from clearing.selectors.books import BookColumns, frozen_book, live_book, part
 from clearing.selectors.codes import (
     asset_profiles,
@@ -152,6 +166,7 @@ from clearing.selectors.trial_balances import (
     trial_balance_at,
 )
 from clearing.selectors.units import Unit, units
+from clearing.selectors.whole_book import ColumnsChanged, balances
 from clearing.selectors.wording import teller
 from clearing.selectors.work import dead_jobs, jobs, oldest_due, open_jobs
 
@@ -161,10 +176,15 @@ __all__ = [
     "AccountRow",
     "AssetUnknown",
     "BookColumns",
+    "ColumnsChanged",
+    "Epoch",
     "MovementRow",
+    "NotSealed",
     "Peg",
     "Period",
     "PositionRow",
+    "SealLag",
+    "Sealed",
     "SealedPrices",
     "StatementPage",
     "TrialAccount",
@@ -185,8 +205,10 @@ __all__ = [
     "asset_profiles",
     "assets",
     "assets_named",
+    "balances",
     "batches_between",
     "batches_named",
+    "block_of",
     "book_as_of",
     "breaks",
     "business_clock",
@@ -197,6 +219,7 @@ __all__ = [
     "deferrals",
     "deferred_since",
     "described",
+    "epochs",
     "expiring",
     "expiry_price",
     "extent",
@@ -208,11 +231,13 @@ __all__ = [
     "has_member",
     "holders",
     "holdings",
+    "inclusion_proof",
     "instrument",
     "instruments",
     "jobs",
     "json_facts",
     "known_breaks",
+    "latest_checkpoint",
     "latest_facts",
     "latest_of",
     "latest_prices",
@@ -223,6 +248,8 @@ __all__ = [
     "lots_of",
     "members_of",
     "moves_of",
+    "newest_blocks",
+    "number_of",
     "oldest_due",
     "open_jobs",
     "outside_document",
@@ -255,6 +282,8 @@ __all__ = [
     "release_halts",
     "scale",
     "scales",
+    "seal_lag",
+    "sealed_blocks",
     "sealed_up_to",
     "series_of",
     "sets_of_time",

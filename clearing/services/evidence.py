@@ -1,4 +1,4 @@
-"""Checks of the log itself: nothing changed, nothing missing, nothing slipped in.
+"""Checks of the log's facts: nothing changed, nothing missing, nothing slipped in.
 
 Each layer notices what the one before cannot. The chain of a stream notices a changed column and a
 gap; the stream's head a missing tail; the sealed blocks a history that was rewritten with chain and
@@ -7,20 +7,34 @@ head. Somebody who can also rewrite every block is noticed only by a head kept o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from clearing import codec, sealer, store
-from clearing.domain import prices
+from clearing import codec, store
+from clearing.domain import clock, prices
 from clearing.domain.cause import Cause
 from clearing.domain.events import PriceSetCorrected, PriceSetSealed
-from clearing.services.findings import UNREADABLE, Check, Look, rows, rows_in, streamed
+from clearing.services.findings import (
+    UNREADABLE,
+    Check,
+    Look,
+    Part,
+    binary,
+    rows,
+    rows_in,
+    streamed,
+    stretches,
+)
 from clearing.store import Recorded
 
 RESTORE = (
     "Evidence cannot be mended: keep this database as it is, and restore the last backup that"
     " verifies beside it."
 )
+SERVERS_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
+KEPT = 100_000  # texts, numbers and seconds kept at most, of each
 
 
 def versions(look: Look) -> None:
@@ -32,30 +46,111 @@ def versions(look: Look) -> None:
         look.found(f"{stream} version {version}", "stands before its predecessor in the log")
 
 
-def chains(look: Look) -> None:
-    """Every hash again, from the stream's hash before it and every column."""
-    stream, previous = "", store.GENESIS
-    for row in streamed(_CHAINS):
-        if row[1] != stream:
-            stream, previous = row[1], store.GENESIS
-        recomputed, kept = _hash_of(row, previous), bytes(row[10])
-        if recomputed != kept:
-            look.found(f"{stream} version {row[2]}", f"fact {row[0]} does not match its hash")
-        previous = kept
+def chains(look: Look, part: Part) -> None:
+    """Every hash again, from the stream's hash before it and every column.
+
+    A part holds a stretch of the log, so its first fact of a stream may follow one outside: those
+    wait until the end, when their predecessors' hashes are asked for at once.
+    """
+    heads: dict[bytes, bytes] = {}
+    waiting: list[tuple[Any, ...]] = []
+    spelling = Spelling()
+    for row in binary(CHAINS, part):
+        stream, kept = row[1], row[10]
+        previous = heads.get(stream)
+        heads[stream] = kept
+        if previous is None and row[2] != 1:
+            waiting.append(row)
+        elif spelling.hash(row, previous or store.GENESIS) != kept:
+            _unlike(look, row)
         look.saw()
+    before = _predecessors(waiting)
+    for row in waiting:
+        if spelling.hash(row, before.get((row[1], row[2]), b"")) != row[10]:
+            _unlike(look, row)
 
 
-def _hash_of(row: tuple[Any, ...], previous: bytes) -> bytes:
-    return store.event_hash(
-        previous=previous,
-        stream=row[1],
-        version=row[2],
-        name=row[3],
-        effective_at=row[4],
-        recorded_at=row[5],
-        cause=Cause(actor=row[6], correlation_id=row[7], sequence=row[8]),
-        payload=row[9],
-    )
+def _unlike(look: Look, row: tuple[Any, ...]) -> None:
+    stream = row[1].decode(errors="replace")
+    look.found(f"{stream} version {row[2]}", f"fact {row[0]} does not match its hash")
+
+
+def _predecessors(waiting: list[tuple[Any, ...]]) -> dict[tuple[bytes, int], bytes]:
+    names = [row[1].decode() for row in waiting]
+    found = rows(_PREDECESSORS, [names, [row[2] for row in waiting]])
+    return {(stream.encode(), version): bytes(digest) for stream, version, digest in found}
+
+
+class _Kept(dict[Any, bytes]):
+    """Bytes that come again and again, made once; a few too many, and it starts over."""
+
+    def __init__(self, make: Callable[[Any], bytes]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: Any) -> bytes:
+        if len(self) > KEPT:
+            self.clear()
+        found = self[key] = self._make(key)
+        return found
+
+
+class Spelling:
+    """The bytes that `store.event_hash` hashes, from columns as the server sends them."""
+
+    def __init__(self) -> None:
+        self._texts = _Kept(_with_length)
+        self._numbers = _Kept(lambda it: _with_length(b"" if it is None else b"%d" % it))
+        self._seconds = _Kept(_second)
+
+    def hash(self, row: tuple[Any, ...], previous: bytes) -> bytes:
+        """The fact's hash; of nothing, where a time is none of ours."""
+        try:
+            return hashlib.sha256(self.bytes_of(row, previous)).digest()
+        except (OverflowError, ValueError):
+            return b""
+
+    def bytes_of(self, row: tuple[Any, ...], previous: bytes) -> bytes:
+        """Of (sequence, stream, version, name, effective, recorded, actor, correlation, cause,
+        payload, ...)."""
+        _, stream, version, name, effective, recorded, actor, correlation, cause, payload, *_ = row
+        texts, numbers = self._texts, self._numbers
+        return b"".join(
+            (
+                len(previous).to_bytes(4, "big"),
+                previous,
+                texts[stream],
+                numbers[version],
+                texts[name],
+                self._time(effective),
+                self._time(recorded),
+                texts[actor],
+                texts[correlation],
+                numbers[cause],
+                len(payload).to_bytes(4, "big"),
+                payload,
+            )
+        )
+
+    def _time(self, micros: bytes) -> bytes:
+        """As `clock.text` spells it; the server counts microseconds since 2000."""
+        second, micro = divmod(int.from_bytes(micros, "big", signed=True), 1_000_000)
+        return b"%b%06dZ" % (self._seconds[second], micro)
+
+
+def _second(second: int) -> bytes:
+    """Its length with the fraction, and all before the fraction. Raises OverflowError."""
+    at = SERVERS_ZERO + timedelta(seconds=second)
+    return _with_length(clock.text(at).encode())[:-7]
+
+
+def _with_length(text: bytes) -> bytes:
+    return len(text).to_bytes(4, "big") + text
+
+
+def facts_in(pieces: int) -> list[Part]:
+    """The log, cut by sequence."""
+    return stretches(rows("SELECT coalesce(max(sequence), 0) FROM clearing_event")[0][0], pieces)
 
 
 def heads(look: Look) -> None:
@@ -70,59 +165,11 @@ def heads(look: Look) -> None:
             look.found(name, f"its head of version {version} is not its last fact, {last}")
 
 
-def blocks(look: Look) -> None:
-    """Every sealed block again, from the facts in its place; nothing between, nothing missing."""
-    facts = streamed(_SEALED)
-    waiting = next(facts, None)
-    number, last, head = 0, 0, bytes(32)
-    for block in rows(_BLOCKS):
-        leaves = []
-        while waiting is not None and waiting[0] <= block[2]:
-            if waiting[0] < block[1]:
-                look.found(f"fact {waiting[0]}", f"lies before block {block[0]}, in none")
-            else:
-                leaves.append(sealer.leaf(waiting[0], bytes(waiting[1])))
-            waiting = next(facts, None)
-        look.saw(len(leaves))
-        for fault in _faults(block, leaves, number=number, last=last, head=head):
-            look.found(f"block {block[0]}", fault)
-        number, last, head = block[0], block[2], bytes(block[5])
-    for state in rows(_STATE):
-        if (state[0], state[1], bytes(state[2])) != (last, number, head):
-            look.found("seal state", f"says block {state[1]}; the last one found is {number}")
-    if waiting is not None:
-        look.found(f"fact {waiting[0]}", "is said to be sealed, but is in no block")
-
-
-def _faults(
-    block: tuple[Any, ...], leaves: list[bytes], *, number: int, last: int, head: bytes
-) -> Iterator[str]:
-    its, first, up_to, count, root, its_head = block
-    if its != number + 1 or first <= last or up_to < first:
-        yield f"does not follow block {number}"
-    if len(leaves) != count:
-        yield f"was sealed with {count} facts and has {len(leaves)}"
-    if sealer.merkle_root(leaves) != bytes(root):
-        yield "its facts or their order are not those that were sealed"
-    sealed = sealer.block_head(
-        head, number=its, first=first, last=up_to, count=count, root=bytes(root)
-    )
-    if sealed != bytes(its_head):
-        yield "its head does not follow from the block before and its own content"
-
-
 def causes(look: Look) -> None:
     """What led to a fact exists and came before it."""
     look.saw(rows_in("clearing_event WHERE cause IS NOT NULL"))
     for sequence, cause in rows(_CAUSES):
         look.found(f"fact {sequence}", f"is said to follow from {cause}, which did not precede")
-
-
-def commands(look: Look) -> None:
-    """Every idempotency key leads to facts: the first of them and the last are there."""
-    look.saw(rows_in("clearing_command"))
-    for scope, key, sequence in rows(_COMMANDS):
-        look.found(f"key {key} of {scope}", f"led to fact {sequence}, which is not there")
 
 
 def facts(*wanted: type) -> Iterator[Recorded]:
@@ -173,10 +220,16 @@ _ORDER = """
         FROM clearing_event
     ) AS it WHERE before > sequence ORDER BY sequence
 """
-_CHAINS = """
-    SELECT sequence, stream, version, name, effective_at, recorded_at, actor, correlation_id,
-           cause, payload, hash
-    FROM clearing_event ORDER BY stream, version
+CHAINS = """
+    SELECT sequence, textsend(stream), version, textsend(name), timestamptz_send(effective_at),
+           timestamptz_send(recorded_at), textsend(actor), textsend(correlation_id), cause,
+           textsend(payload), hash
+    FROM clearing_event WHERE sequence > %s AND sequence <= %s ORDER BY sequence
+"""
+_PREDECESSORS = """
+    SELECT it.stream, it.version, before.hash
+    FROM unnest(%s::text[], %s::int[]) AS it (stream, version)
+    JOIN clearing_event AS before ON before.stream = it.stream AND before.version = it.version - 1
 """
 _HEADS = """
     WITH last AS (
@@ -189,23 +242,11 @@ _HEADS = """
         IS DISTINCT FROM (coalesce(last.version, 0), coalesce(last.hash, %s))
     ORDER BY 1
 """
-_SEALED = """
-    SELECT sequence, hash FROM clearing_event
-    WHERE sequence <= (SELECT last FROM clearing_sealstate WHERE id = 1) ORDER BY sequence
-"""
-_BLOCKS = "SELECT number, first, last, count, root, head FROM clearing_block ORDER BY number"
-_STATE = "SELECT last, block, head FROM clearing_sealstate"
 _CAUSES = """
     SELECT it.sequence, it.cause FROM clearing_event AS it
     LEFT JOIN clearing_event AS cause
         ON cause.sequence = it.cause AND cause.sequence < it.sequence
     WHERE it.cause IS NOT NULL AND cause.sequence IS NULL ORDER BY it.sequence
-"""
-_COMMANDS = """
-    SELECT it.scope, it.key, led.sequence
-    FROM clearing_command AS it, LATERAL (VALUES (it.first), (it.sequence)) AS led (sequence)
-    LEFT JOIN clearing_event AS fact USING (sequence)
-    WHERE led.sequence IS NOT NULL AND fact.sequence IS NULL ORDER BY it.id
 """
 _NAMES = "SELECT DISTINCT name FROM clearing_event"
 _FACTS = """
@@ -217,10 +258,8 @@ _PRICE_BODIES = "SELECT name, body FROM clearing_pricebody ORDER BY name"
 
 CHECKS = (
     Check("stream versions", RESTORE, versions),
-    Check("hash chains", RESTORE, chains),
+    Check("hash chains", RESTORE, chains, parts=facts_in),
     Check("stream heads", RESTORE, heads),
-    Check("sealed blocks", RESTORE, blocks),
     Check("causes", RESTORE, causes),
-    Check("commands", RESTORE, commands),
     Check("price sets", RESTORE, price_bodies),
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count, pairwise
 from typing import Any
 
 from django.db import connection
+
+_numbers = count(1)
 
 MOST = 50  # findings of one check; after that, how many more there are is no news
 STEP = 50_000  # rows between two words about progress
@@ -16,6 +19,18 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 
 # (what is being done, rows looked at so far, findings once it is done and None before)
 Progress = Callable[[str, int, int | None], None]
+
+
+# A stretch of sequences, or of block numbers: past the first of the two, up to the second.
+Part = tuple[int, int]
+FOREVER = 2**63 - 1
+
+
+def stretches(last: int, pieces: int) -> list[Part]:
+    """1 to `last` in about equal parts; the first has no start and the last no end."""
+    width = max(1, -(-last // pieces))
+    starts = list(range(0, max(last, 1), width))
+    return [*pairwise([-FOREVER, *starts[1:], FOREVER])]
 
 
 def quiet(_what: str, _looked_at: int, _found: int | None) -> None:
@@ -62,11 +77,25 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A named question to the house, asked inside one snapshot; `remedy` is for whoever reads it."""
+    """A named question to the house, asked inside one snapshot; `remedy` is for whoever reads it.
+
+    One that can be asked of parts of the record, so that several processes may work on it, says by
+    `parts` how it is cut into about that many; `run` then takes one of them beside the look.
+    """
 
     name: str
     remedy: str
-    run: Callable[[Look], None]
+    run: Callable[..., None]
+    parts: Callable[[int], list[Part]] | None = None
+
+    def cut(self, pieces: int) -> list[Part | None]:
+        return [None] if self.parts is None else [*self.parts(pieces)]
+
+    def look(self, look: Look, part: Part | None) -> None:
+        if part is None:
+            self.run(look)
+        else:
+            self.run(look, part)
 
 
 def rows(statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -85,6 +114,15 @@ def rows_in(table: str) -> int:
 def streamed(statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
     """Rows as the server hands them over, a batch at a time, however many there are."""
     with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, list(parameters))
+        while batch := cursor.fetchmany(BATCH):
+            yield from batch
+
+
+def binary(statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    """The same in the server's own format: integers and bytes come as they are, nothing is parsed."""
+    connection.ensure_connection()
+    with connection.connection.cursor(name=f"binary_{next(_numbers)}", binary=True) as cursor:
         cursor.execute(statement, list(parameters))
         while batch := cursor.fetchmany(BATCH):
             yield from batch

@@ -30,6 +30,9 @@ from clearing.store import Recorded
 
 FOREVER = 2**63 - 1
 STRETCH = 20_000  # entries and facts held in memory at a time
+
+GROWS = "clearing_entry"  # a table whose rows of a sealed fact are never written again
+LITTLE = 1_000  # facts in a round after which writers may be made to wait for the next
 REFUSED = (DatabaseError, ObjectDoesNotExist)
 
 
@@ -54,21 +57,66 @@ class Table:
 def rebuild(*, progress: Progress = quiet) -> dict[str, int]:
     """Make every projection what the log says; return how many rows of each table differed.
 
-    One transaction. Facts whose order is sealed are replayed aside while writers go on; then
-    claiming is locked, so that no decision straddles the change, for the rest of the log, the
-    comparison, and the tables that differ. Readers never wait and never see half of it. Where
+    One transaction. Facts whose order is sealed are replayed aside while writers go on, in rounds,
+    until a round brings little; entries of those are compared then too, since they only grow. Then
+    claiming is locked, so that no decision straddles the change, for the rest of the log, what is
+    left to compare, and the rows that differ. Readers never wait and never see half of it. Where
     nothing differs nothing is written. Raises ReplayStopped, and has then changed nothing.
     """
     with transaction.atomic(), aside() as tables:
-        sealed = selectors.sealed_up_to()
-        count = replay(after=0, up_to=sealed, progress=progress)
+        count, sealed = _rounds(progress)
+        grown = _grown(sealed)
         with connection.cursor() as cursor:
             # writers hold a share of this until they commit, and take it before anything else
             cursor.execute("SELECT surety_hold_writers()")
         count += replay(after=sealed, progress=progress, counted=count)
         complete()
         progress("facts replayed", count, 0)
-        return {table.name: _put_in_place(table, progress) for table in tables}
+        return {
+            table.name: _grown_in_place(table, grown, sealed, progress)
+            if table.name == GROWS
+            else _put_in_place(table, progress)
+            for table in tables
+        }
+
+
+def _rounds(progress: Progress) -> tuple[int, int]:
+    """Replay what is sealed, and what was sealed meanwhile, while writers go on.
+
+    Returns how many facts, and up to which sequence.
+    """
+    count, sealed = 0, 0
+    while (now := selectors.sealed_up_to()) > sealed:
+        found = replay(after=sealed, up_to=now, progress=progress, counted=count)
+        count, sealed = count + found, now
+        if found < LITTLE:
+            break
+    return count, sealed
+
+
+def _grown(sealed: int) -> list[int]:
+    """The sequences up to which facts are sealed whose entries are not what they should be.
+
+    Whatever commits later has a higher sequence, so this needs no lock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE pg_temp.{GROWS}")
+    return [sequence for (sequence,) in rows(_UNLIKE.format(where="<= %s"), [sealed, sealed])]
+
+
+def _grown_in_place(table: Table, grown: list[int], sealed: int, progress: Progress) -> int:
+    """Write the entries of those facts again, and of those past `sealed` that differ too."""
+    wrong = grown + [it for (it,) in rows(_UNLIKE.format(where="> %s"), [sealed, sealed])]
+    if wrong:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table.live} WHERE sequence = ANY (%s)", [wrong])  # noqa: S608
+            cursor.execute(
+                f"INSERT INTO {table.live} ({table.columns}) SELECT {table.columns}"  # noqa: S608
+                f" FROM {_aside(table)} WHERE sequence = ANY (%s) ORDER BY id",
+                [wrong],
+            )
+    progress(table.name, rows_of(table), len(wrong))
+    return len(wrong)
 
 
 def _put_in_place(table: Table, progress: Progress) -> int:
@@ -243,6 +291,15 @@ def _quoted(name: str) -> str:
     return connection.ops.quote_name(name)
 
 
+_UNLIKE = """
+    WITH live AS (SELECT sequence, account, asset, amount FROM public.clearing_entry
+                  WHERE sequence {where}),
+         wanted AS (SELECT sequence, account, asset, amount FROM pg_temp.clearing_entry
+                    WHERE sequence {where})
+    SELECT sequence FROM (TABLE live EXCEPT ALL TABLE wanted) AS surplus
+    UNION
+    SELECT sequence FROM (TABLE wanted EXCEPT ALL TABLE live) AS missing
+"""
 _SCHEMA = "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = %s::regclass"
 _FACTS = """
     SELECT sequence, stream, version, name, effective_at, recorded_at, actor, correlation_id,

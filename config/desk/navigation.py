@@ -66,6 +66,7 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
                 _list("Assets", "paid", "clearing_asset"),
                 _list("Withdrawals", "output", "clearing_withdrawal"),
                 _list("Sealed blocks", "lock", "clearing_block"),
+                _list("Checkpoints", "verified", "clearing_checkpoint"),
             ],
         },
     ]

@@ -14,6 +14,7 @@ from tests.benchmarks.report import Row, show
 
 BENCHES: dict[str, tuple[str, ...]] = {  # module -> arguments of the quick run
     "bench_append": ("--events", "50", "--rounds", "1", "--bulk", "2000"),
+    "bench_replay": ("--facts", "2000", "--rounds", "1"),
     "bench_trades": ("--trades", "10", "--rounds", "1"),
 }
 

@@ -12,18 +12,19 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`ours` and `peer` are rates in the same unit, so `ratio` is how many times faster we are."""
+    """`ours` and `peer` are rates a second, or say how fast in words; `ratio` is how many times faster
+    we are, `at_least` its floor; None or 0 where only the figure is asked for."""
 
     work: str
-    ours: float
+    ours: float | str
     beside: str  # what the peer is
-    peer: float
-    ratio: float
-    at_least: float  # the floor asked for; 0 where none was
+    peer: float | str
+    ratio: float | None
+    at_least: float | None
 
     @property
-    def meets(self) -> bool:
-        return self.ratio >= self.at_least
+    def below(self) -> bool:
+        return bool(self.at_least) and self.ratio is not None and self.ratio < (self.at_least or 0)
 
 
 def machine() -> str:
@@ -49,18 +50,21 @@ def median_rate(rounds: Sequence[float]) -> float:
     return median(rounds)
 
 
-def show(rows: list[Row]) -> None:
+def show(rows: Sequence[Row]) -> None:
     """The table, with the machine under it."""
-    width = max(len(row.work) for row in rows)
-    beside = max(len(row.beside) for row in rows)
-    print(
-        f"\n{'work':{width}}  {'ours/s':>10}  {'beside':{beside}}  {'peer/s':>10}  ratio  at least"
-    )
-    for row in rows:
-        asked = f"{row.at_least:g}" if row.at_least else "-"
-        said = "" if row.meets else "  below"
-        print(
-            f"{row.work:{width}}  {row.ours:>10,.0f}  {row.beside:{beside}}"
-            f"  {row.peer:>10,.0f}  {row.ratio:5.2f}  {asked:>8}{said}"
-        )
+    lines = [("work", "ours", "beside", "theirs", "ratio", "at least", "")]
+    for it in rows:
+        ratio = "" if it.ratio is None else f"{it.ratio:.2f}x"
+        asked = f"{it.at_least:g}x" if it.at_least else "-"
+        below = "BELOW" if it.below else ""
+        lines.append((it.work, _said(it.ours), it.beside, _said(it.peer), ratio, asked, below))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print()
+    for line in lines:
+        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
     print(machine())
+
+
+def _said(how_fast: float | str) -> str:
+    return how_fast if isinstance(how_fast, str) else f"{how_fast:,.0f}/s"

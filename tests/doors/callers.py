@@ -104,6 +104,7 @@ COUNTS = {
     *("corrects", "weight", "count", "observations", "rejected"),
     *("lines", "matched", "breaks", "missing", "last_source", "halted", "runs"),
     *("positions", "balances", "shares"),
+    *("number", "first", "last", "count", "total", "index", "block"),
 }
 
 

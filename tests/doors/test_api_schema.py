@@ -13,10 +13,12 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
-from clearing.services import pricing
+from clearing import selectors
+from clearing.services import checkpoints, pricing, sealing
 from tests.builders import CALL, CAUSE, a_house, a_price_set, after, run_due_jobs
 from tests.doors.callers import Caller, a_report, north, officer, venue
 from tests.doors.test_api_walls import OFFICERS, OPEN, doors, what_follows_the_trade
+from tests.tampering import count_from_one
 
 ASKED = {"/api/v1/trial-balance/accounts": {"ledger": "cash:USDC", "group": "client"}}
 
@@ -97,8 +99,10 @@ def test_who_may_ask_is_said():
 
 
 @pytest.mark.django_db
-def test_answers_are_as_described():
+def test_answers_are_as_described(settings, tmp_path):
     """Every GET of a house with a history, held against its schema."""
+    settings.SURETY_CHECKPOINT_KEY = tmp_path / "key"
+    count_from_one()
     a_house(NORTH="20000")
     pricing.seal(a_price_set(), cause=CAUSE)
     run_due_jobs()
@@ -114,7 +118,11 @@ def test_answers_are_as_described():
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
         run_due_jobs()
+    checkpoints.make_key("test")
+    sealing.catch_up()
+    checkpoints.issue()
     ids = {
+        "sequence": str(next(selectors.stream("account-NORTH-1")).sequence),
         "account_id": "NORTH-1",
         "call_id": "NORTH-1-call-1",
         "case_id": "NORTH-1-case-1",

@@ -8,7 +8,8 @@ import pytest
 from django.urls import URLPattern, get_resolver
 
 from accounts.services import people
-from clearing.services import pricing, timekeeping
+from clearing import selectors
+from clearing.services import checkpoints, pricing, sealing, timekeeping
 from tests.builders import (
     CALL,
     CAUSE,
@@ -32,6 +33,7 @@ from tests.doors.callers import (
     south,
     venue,
 )
+from tests.tampering import count_from_one
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +48,7 @@ NORTHS = {
     "give_up_id": "EAST-1:give-up:up-1",
     "transfer_id": "EAST-1:transfer:tr-1",
     "correlation_id": "req:ticket-0001",
+    "sequence": "",  # of a sealed fact; `norths_things` says which
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
 EVERYBODYS = {"symbol": CALL, "code": "not-found", "price_set": "latest", "venue": "XDER"}
@@ -118,8 +121,9 @@ def ask(caller: Caller, method: str, path: str, ids: dict[str, str], body: Any =
 
 
 @pytest.fixture
-def norths_things(db):
-    """An account, a call, a case, a withdrawal and a trail of NORTH's."""
+def norths_things(db, settings, tmp_path):
+    """An account, a call, a case, a withdrawal, a trail and a sealed fact of NORTH's."""
+    count_from_one()
     a_house(NORTH="20000")
     pricing.seal(a_price_set(), cause=CAUSE)
     run_due_jobs()
@@ -133,6 +137,11 @@ def norths_things(db):
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
         run_due_jobs()
+    sealing.catch_up()
+    settings.SURETY_CHECKPOINT_KEY = tmp_path / "key"
+    checkpoints.make_key("test")
+    checkpoints.issue()
+    NORTHS["sequence"] = str(next(selectors.stream("account-NORTH-1")).sequence)
 
 
 def what_follows_the_trade(other: str = "EAST") -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from django.apps import apps as django_apps
 from django.conf import settings
 from django.db import DatabaseError, ProgrammingError, connection, transaction
+from django.test import override_settings
+from django.urls import reverse
 from psycopg import errors
 
+from accounts.services import people
 from clearing import models
+from clearing.services import checkpoints
 from margin import models as margin
+from tests.doors.callers import officer
 from tests.histories import a_history
 from tests.tampering import count_from_one, owning, rolled_back
 
@@ -17,6 +23,8 @@ EVIDENCE = (
     models.Event,
     models.Command,
     models.Block,
+    models.BlockColumns,
+    models.Checkpoint,
     models.PriceBody,
     models.ObservationBatch,
     models.PriceRejection,
@@ -28,10 +36,16 @@ REFUSED = (errors.InsufficientPrivilege, errors.RestrictViolation)
 
 
 @pytest.fixture(scope="module")
-def told(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), rolled_back():
+def told(django_db_setup, django_db_blocker, tmp_path_factory):
+    with (
+        django_db_blocker.unblock(),
+        rolled_back(),
+        override_settings(SURETY_CHECKPOINT_KEY=tmp_path_factory.mktemp("key") / "key"),
+    ):
         count_from_one()
         a_history()
+        checkpoints.make_key("test")
+        checkpoints.issue()
         yield
 
 
@@ -53,15 +67,21 @@ def refused(statement: str) -> type[BaseException] | None:
 
 
 def statements(model) -> dict[str, str]:
-    table, key = model._meta.db_table, model._meta.pk.column
+    table, key = model._meta.db_table, a_column(model).column
+    conflict = ", ".join(field.column for field in model._meta.pk_fields)
     return {
         "update": f"UPDATE {table} SET {key} = {key}",
         "delete": f"DELETE FROM {table}",
         "truncate": f"TRUNCATE {table}",
         "merge": f"MERGE INTO {table} AS it USING (SELECT 1) AS one ON true WHEN MATCHED THEN DELETE",
         "upsert": f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1"
-        f" ON CONFLICT ({key}) DO UPDATE SET {key} = EXCLUDED.{key}",
+        f" ON CONFLICT ({conflict}) DO UPDATE SET {key} = EXCLUDED.{key}",
     }
+
+
+def a_column(model):
+    """The key, or the first column of it."""
+    return model._meta.pk_fields[0]
 
 
 @pytest.mark.parametrize("way", ["update", "delete", "truncate", "merge", "upsert"])
@@ -91,14 +111,14 @@ def test_a_superuser_who_switches_triggers_off_for_the_session_is_stopped_too(mo
 
 @pytest.mark.parametrize("model", EVIDENCE, ids=lambda it: it._meta.db_table)
 def test_the_orm_is_refused(model):
-    row = model.objects.order_by("pk").first()
+    row, it = model.objects.order_by("pk").first(), model._meta.concrete_fields[-1]
 
     for change in (
         row.save,
         row.delete,
         model.objects.all().delete,
-        lambda: model.objects.update(**{model._meta.pk.name: row.pk}),
-        lambda: model.objects.bulk_update([row], [model._meta.concrete_fields[1].name]),
+        lambda: model.objects.update(**{it.name: getattr(row, it.name)}),
+        lambda: model.objects.bulk_update([row], [model._meta.concrete_fields[-1].name]),
     ):
         with pytest.raises(DatabaseError) as caught, transaction.atomic():
             change()
@@ -181,6 +201,14 @@ def test_entries_that_do_not_balance_are_refused(rows):
         "SET session_replication_role = replica",
         "GRANT UPDATE ON clearing_event TO surety_app",
         "CREATE RULE nothing AS ON INSERT TO clearing_event DO INSTEAD NOTHING",
+        "CREATE TABLE child () INHERITS (clearing_event)",
+        "ALTER TABLE clearing_event RENAME TO hidden",
+        "ALTER TABLE clearing_event ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE clearing_event OWNER TO surety_app",
+        "ALTER SEQUENCE clearing_event_sequence_seq RESTART WITH 1",
+        "CREATE TRIGGER mine BEFORE INSERT ON clearing_event"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "SELECT sequence FROM clearing_event FOR UPDATE",
     ],
 )
 def test_the_application_cannot_take_the_guards_down(statement):
@@ -220,3 +248,25 @@ def test_every_table_of_evidence_is_guarded():
 
     assert guarded == {model._meta.db_table for model in EVIDENCE}
     assert settings.DATABASES["default"]["OPTIONS"]["assume_role"] == "surety_app"
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+@pytest.mark.parametrize("path", ["/events", "/events/1/proof", "/blocks", "/checkpoints/latest"])
+def test_the_api_has_no_verb_that_changes_evidence(path, method):
+    assert officer().send(method, path, "{}").status_code == 405
+
+
+@pytest.mark.parametrize("page", ["change", "delete"])
+@pytest.mark.parametrize("name", ["event", "block", "checkpoint"])
+def test_the_admin_refuses_everybody(client, name, page):
+    root = people.create_user("root", password="correct horse battery")
+    root.is_staff = root.is_superuser = True
+    root.save()
+    client.force_login(root)
+    model = django_apps.get_model("clearing", name)
+    row = model.objects.order_by("pk").first()
+
+    answer = client.post(reverse(f"admin:clearing_{name}_{page}", args=[row.pk]), {"post": "yes"})
+
+    assert answer.status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()

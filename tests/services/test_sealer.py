@@ -170,6 +170,58 @@ def test_a_reader_in_a_long_snapshot_stalls_nobody(log):
         assert sealing.seal() == last
 
 
+def test_an_open_cursor_stalls_nobody(log):
+    """A reader in the middle of its rows holds a snapshot, and no transaction id."""
+    with writer(log) as reader, writer(log) as failing, reader.cursor(name="open") as cursor:
+        cursor.execute("SELECT sequence FROM clearing_event")
+        cursor.fetchone()
+        append(failing)
+        last = append()
+        sealing.seal()
+        failing.rollback()
+
+        assert sealing.seal() == last
+
+
+def test_a_prepared_transaction_that_appended_is_waited_for(log):
+    """It may still commit, long after its session is gone; one that wrote elsewhere holds up holes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW max_prepared_transactions")
+        if cursor.fetchone() == ("0",):
+            pytest.skip("this server prepares no transactions")
+    with writer(log) as slow:
+        before = selectors.sealed_up_to()
+        append(slow)
+        slow.execute("PREPARE TRANSACTION 'kept'")
+    last = append()
+
+    assert [sealing.seal() for _ in range(3)] == [before] * 3
+
+    with writer(log) as other:
+        other.autocommit = True
+        other.execute("COMMIT PREPARED 'kept'")
+    assert sealing.seal() == last
+
+
+def test_somebody_looked_is_kept_even_when_there_was_nothing_to_seal(log):
+    models.SealState.objects.update(heartbeat="2026-01-01T00:00:00Z")
+
+    sealing.seal()
+
+    assert selectors.seal_lag().heartbeat_seconds < 60
+
+
+def test_the_ids_of_running_transactions_lie_above_the_snapshots_xmax(log):
+    """Why the fence takes an id of its own: xmax is one past the latest that ended."""
+    with writer(log) as one, writer(log) as other, connection.cursor() as cursor:
+        for there in (one, other):
+            there.execute("SELECT pg_current_xact_id()")
+        running = other.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()[0]
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+
+        assert cursor.fetchone()[0] <= running
+
+
 def test_rival_sealers_seal_each_fact_once(log):
     for _ in range(20):
         append()
@@ -219,17 +271,34 @@ def test_more_than_fits_a_block_is_sealed_block_by_block(log, monkeypatch):
     assert blocks_follow_each_other()
 
 
-def test_after_a_move_to_another_cluster_nothing_is_in_flight(log):
-    """Transaction ids of the old cluster mean nothing here: what is there is all there is."""
+def test_after_a_move_to_another_cluster_a_new_fence_is_noted(log):
+    """Transaction ids of the old cluster mean nothing here, however high they were."""
     with writer(log) as failing:
         append(failing)
         failing.rollback()
     last = append()
-    models.SealState.objects.update(system_identifier="another", fence_transaction=2**60)
+    models.SealState.objects.update(epoch="another/1", fence_position=last, fence_transaction=2**60)
 
+    sealing.seal()
     assert sealing.seal() == last
 
-    assert models.SealState.objects.get().system_identifier != "another"
+    assert models.SealState.objects.get().epoch == models.Block.objects.latest("number").epoch
+
+
+def test_after_a_move_who_writes_here_already_is_waited_for(log):
+    """The old fence would let it be stepped over: its transaction id is from another world."""
+    with writer(log) as slow:
+        late = append(slow)
+        later = append()
+        models.SealState.objects.update(
+            epoch="another/1", fence_position=later, fence_transaction=0
+        )
+        for _ in range(3):
+            sealing.seal()
+        slow.commit()
+        sealing.seal()
+
+    assert {late, later} <= set(sealed_sequences())
 
 
 # --- what the proof rests on: without it the same steps lose a fact ----------------------------
@@ -393,6 +462,11 @@ def test_a_reader_of_unsealed_facts_would_miss_some(log, monkeypatch):
     """The probe can fail: with every hole taken for a rolled-back one, the same race loses facts."""
     monkeypatch.setattr(sealer, "_final", lambda _before, sequences, *_: len(sequences))
 
-    kept, seen = race(log, seconds=1.5, seed=7)
+    lost = False
+    for seed in range(20):  # a slow machine may need more than one race to lose something
+        kept, seen = race(log, seconds=1.5, seed=seed)
+        lost = lost or set(seen) < set(kept)
+        if lost:
+            break
 
-    assert set(seen) < set(kept)
+    assert lost

@@ -37,5 +37,6 @@ class Command(BaseCommand):
             health.books(),
             health.migrations(),
             health.dead_jobs(),
+            health.sealer(),
             health.price_windows(),
         ]

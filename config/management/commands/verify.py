@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from clearing.services import findings, verification
+from clearing import console
+from clearing.console import HouseCommand
+from clearing.services import checkpoints, findings, verification
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     help = (
         "Check the whole house and change nothing: every hash, sealed block and entry is computed"
         " again, every row is compared with a replay of the log, and what facts name must exist."
@@ -19,10 +22,34 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--quiet", action="store_true", help="print nothing but what was found")
+        parser.add_argument(
+            "--jobs",
+            type=int,
+            metavar="N",
+            help="processes that share the work, all on one snapshot; as many as there are cores for"
+            " a long log, one for a short one",
+        )
+
+        parser.add_argument(
+            "--against",
+            type=Path,
+            metavar="FILE",
+            help="a checkpoint from outside, by manage.py checkpoint --export: is its signature ours,"
+            " and does the log still hold exactly that history?",
+        )
+        parser.add_argument(
+            "--key",
+            default="",
+            help="the public key it must be signed by, as text or file; our own without",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         said = findings.quiet if options["quiet"] else self._say
-        found = verification.verify(progress=said)
+        kept = None
+        if options["against"]:
+            key = checkpoints.known_key(options["key"])
+            kept = checkpoints.opened(console.text_of(options["against"]), key)
+        found = verification.verify(progress=said, jobs=options["jobs"], kept=kept)
         for finding in found:
             self.stdout.write(str(finding), self.style.ERROR)
         if found:
