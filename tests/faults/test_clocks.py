@@ -1,4 +1,4 @@
-"""The machine's clock jumps, back or ahead: facts keep their order, leases end, nothing decides by it."""
+"""The machine's clock jumps, back or ahead: facts keep their order, leases end, no decision minds."""
 
 from __future__ import annotations
 
