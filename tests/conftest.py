@@ -16,9 +16,14 @@ import pytest
 
 from config import embedded
 from tests.environment import VAR
+from tests.seeds import SEED
 
 ROLE = "surety_app"
 _numbers = count(1)
+
+
+def pytest_report_header() -> str:
+    return f"SURETY_SEED={SEED} repeats what this run draws by chance"
 
 
 @pytest.fixture(scope="session")
