@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,7 @@ SLOW_FLUSH = {"commit_delay": "1000", "commit_siblings": "0"}
 @contextmanager
 def house(settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """A migrated database; yields its URL. Django works in it as the application's role."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, its servers stop too
     var = Path(tempfile.mkdtemp(prefix="surety-bench-"))
     var.chmod(0o755)
     os.environ |= {"SURETY_VAR": str(var), "DJANGO_SETTINGS_MODULE": "config.settings"}

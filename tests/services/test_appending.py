@@ -72,7 +72,9 @@ def check_chain(stream: str) -> int:
 AWKWARD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     reason=AWKWARD,
     actor=AWKWARD,
