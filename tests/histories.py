@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from accounts.services import people, register
+from clearing.domain.amendment import Codes
+from clearing.domain.asset import AssetKind, AssetProfile
 from clearing.domain.policy import Policy
-from clearing.services import collateral, pricing, reference, sealing, timekeeping, trades
+from clearing.services import (
+    collateral,
+    listing,
+    pricing,
+    reference,
+    sealing,
+    timekeeping,
+    trades,
+)
 from tests.builders import (
     CALL,
     CAUSE,
@@ -40,6 +50,7 @@ def a_history() -> None:
     run_due_jobs()
     pricing.seal(a_price_set("81000", at=EXPIRY), cause=CAUSE)
     run_due_jobs()
+    _reference()
     _closed_account()
     reference.halt(SPOT, reason="an auction", at=timekeeping.now(), cause=CAUSE)
     reference.set_policy(Policy(price_max_age_seconds=7_200), at=timekeeping.now(), cause=CAUSE)
@@ -61,6 +72,14 @@ def _withdraw(key: str, *, account: str, amount: str) -> None:
     collateral.request_withdrawal(
         account, key=key, asset="USDC", amount=amount, at=timekeeping.now(), cause=CAUSE
     )
+
+
+def _reference() -> None:
+    at = timekeeping.now()
+    token = AssetProfile(asset="BTC", kind=AssetKind.TOKEN, dti="4H95J0R2X")
+    listing.describe_asset(token, at=at, cause=CAUSE)
+    listing.assign_codes({SPOT: Codes(mic="XDER", dti="4H95J0R2X")}, at=at, cause=CAUSE)
+    listing.amend(SPOT, {"price_step": "1"}, reason="a drill", at=at, cause=CAUSE)
 
 
 def _closed_account() -> None:
