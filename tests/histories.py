@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from accounts.services import people, register
 from clearing.domain import reconciliation
+from clearing.domain.amendment import Codes
+from clearing.domain.asset import AssetKind, AssetProfile
 from clearing.domain.observations import Observation
 from clearing.domain.policy import Policy
 from clearing.domain.reconciliation import CUSTODIAN
@@ -16,6 +18,7 @@ from clearing.services import (
     busts,
     collateral,
     give_ups,
+    listing,
     observing,
     pricing,
     quorum,
@@ -65,6 +68,7 @@ def a_history() -> None:
     run_due_jobs()
     pricing.seal(a_price_set("81000", at=EXPIRY), cause=CAUSE)
     run_due_jobs()
+    _reference()
     _closed_account()
     _reconciled()
     reference.halt(SPOT, reason="an auction", at=timekeeping.now(), cause=CAUSE)
@@ -128,6 +132,14 @@ def _withdraw(key: str, *, account: str, amount: str) -> None:
     collateral.request_withdrawal(
         account, key=key, asset="USDC", amount=amount, at=timekeeping.now(), cause=CAUSE
     )
+
+
+def _reference() -> None:
+    at = timekeeping.now()
+    token = AssetProfile(asset="BTC", kind=AssetKind.TOKEN, dti="4H95J0R2X")
+    listing.describe_asset(token, at=at, cause=CAUSE)
+    listing.assign_codes({SPOT: Codes(mic="XDER", dti="4H95J0R2X")}, at=at, cause=CAUSE)
+    listing.amend(SPOT, {"price_step": "1"}, reason="a drill", at=at, cause=CAUSE)
 
 
 def _closed_account() -> None:
