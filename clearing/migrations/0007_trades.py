@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name='Allocation',
             fields=[
                 ('allocation_id', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('trade', models.CharField(db_index=True, max_length=80)),
+                ('trade', models.CharField(db_index=True, max_length=220)),
                 ('side', models.CharField(max_length=6)),
                 ('account', models.CharField(db_index=True, max_length=40)),
                 ('lots', models.BigIntegerField()),
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             name='LegMove',
             fields=[
                 ('sequence', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('trade', models.CharField(db_index=True, max_length=80)),
+                ('trade', models.CharField(db_index=True, max_length=220)),
                 ('side', models.CharField(max_length=6)),
                 ('account', models.CharField(max_length=40)),
                 ('counterpart', models.CharField(max_length=40)),
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('handover_id', models.CharField(max_length=100, primary_key=True, serialize=False)),
                 ('kind', models.CharField(max_length=10)),
-                ('trade', models.CharField(db_index=True, default='', max_length=80)),
+                ('trade', models.CharField(db_index=True, default='', max_length=220)),
                 ('side', models.CharField(default='', max_length=6)),
                 ('symbol', models.CharField(max_length=40)),
                 ('lots', models.BigIntegerField()),
@@ -90,9 +90,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Trade',
             fields=[
-                ('name', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=220, primary_key=True, serialize=False)),
                 ('venue', models.CharField(max_length=20)),
-                ('trade_id', models.CharField(max_length=60)),
+                ('trade_id', models.CharField(max_length=200)),
                 ('symbol', models.CharField(max_length=40)),
                 ('settlement', models.CharField(max_length=20)),
                 ('lots', models.BigIntegerField()),
@@ -105,8 +105,8 @@ class Migration(migrations.Migration):
                 ('sequence', models.BigIntegerField()),
                 ('executed_at', models.DateTimeField()),
                 ('status', models.CharField(default='active', max_length=10)),
-                ('replaces', models.CharField(default='', max_length=60)),
-                ('replaced_by', models.CharField(default='', max_length=60)),
+                ('replaces', models.CharField(default='', max_length=200)),
+                ('replaced_by', models.CharField(default='', max_length=200)),
                 ('ended_sequence', models.BigIntegerField(null=True)),
                 ('reason', models.CharField(default='', max_length=200)),
             ],
@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
             name='TradePart',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('trade', models.CharField(max_length=80)),
+                ('trade', models.CharField(max_length=220)),
                 ('side', models.CharField(max_length=6)),
                 ('account', models.CharField(max_length=40)),
                 ('symbol', models.CharField(max_length=40)),

@@ -9,9 +9,9 @@ from django.db.models import Q
 class Trade(models.Model):
     """One matched trade; written by its two legs, ended by a bust or a correction."""
 
-    name = models.CharField(primary_key=True, max_length=80)  # <venue>:<trade id>
+    name = models.CharField(primary_key=True, max_length=220)  # <venue>:<trade id>
     venue = models.CharField(max_length=20)
-    trade_id = models.CharField(max_length=60)
+    trade_id = models.CharField(max_length=200)
     symbol = models.CharField(max_length=40)
     settlement = models.CharField(max_length=20)
     lots = models.BigIntegerField()
@@ -24,8 +24,8 @@ class Trade(models.Model):
     sequence = models.BigIntegerField()  # of its last leg
     executed_at = models.DateTimeField()
     status = models.CharField(max_length=10, default="active")  # active | busted | corrected
-    replaces = models.CharField(max_length=60, default="")  # trade id at the same venue
-    replaced_by = models.CharField(max_length=60, default="")
+    replaces = models.CharField(max_length=200, default="")  # trade id at the same venue
+    replaced_by = models.CharField(max_length=200, default="")
     ended_sequence = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=200, default="")
 
@@ -46,7 +46,7 @@ class TradePart(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    trade = models.CharField(max_length=80)  # its name
+    trade = models.CharField(max_length=220)  # its name
     side = models.CharField(max_length=6)  # bought | sold
     account = models.CharField(max_length=40)
     symbol = models.CharField(max_length=40)
@@ -66,7 +66,7 @@ class LegMove(models.Model):
     """One side of one step of one leg from account to account, or of its end."""
 
     sequence = models.BigIntegerField(primary_key=True)
-    trade = models.CharField(max_length=80, db_index=True)
+    trade = models.CharField(max_length=220, db_index=True)
     side = models.CharField(max_length=6)
     account = models.CharField(max_length=40)
     counterpart = models.CharField(max_length=40)  # "" where the leg was unwound
@@ -80,7 +80,7 @@ class LegMove(models.Model):
 
 class Allocation(models.Model):
     allocation_id = models.CharField(primary_key=True, max_length=100)
-    trade = models.CharField(max_length=80, db_index=True)
+    trade = models.CharField(max_length=220, db_index=True)
     side = models.CharField(max_length=6)
     account = models.CharField(max_length=40, db_index=True)  # who allocated
     lots = models.BigIntegerField()
@@ -96,7 +96,7 @@ class Handover(models.Model):
 
     handover_id = models.CharField(primary_key=True, max_length=100)
     kind = models.CharField(max_length=10)  # give-up | transfer
-    trade = models.CharField(max_length=80, default="", db_index=True)
+    trade = models.CharField(max_length=220, default="", db_index=True)
     side = models.CharField(max_length=6, default="")
     symbol = models.CharField(max_length=40)
     lots = models.BigIntegerField()  # signed as the giver has them

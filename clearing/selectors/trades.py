@@ -47,8 +47,8 @@ def visible_trades(scope: Scope) -> QuerySet[models.Trade]:
 
 
 def _accounts_of(scope: Scope) -> QuerySet[models.AccountState, str]:
-    rows = models.AccountState.objects.filter(member=scope.member_id or "")
-    return rows.values_list("account", flat=True)
+    rows = models.AccountState.objects.values_list("account", flat=True)
+    return rows.none() if scope.member_id is None else rows.filter(member=scope.member_id)
 
 
 def own_accounts(scope: Scope) -> set[str] | None:
