@@ -94,8 +94,9 @@ def test_the_command_prints_every_line_though_the_database_is_down(tmp_path):
         "database",
         "broker",
     ]
-    assert lines[0].startswith("python: ok") and lines[-2].startswith("migrations: optional")
-    assert lines[-1].startswith("jobs: optional")
+    assert lines[0].startswith("python: ok") and lines[-3].startswith("migrations: optional")
+    assert lines[-2].startswith("jobs: optional")
+    assert lines[-1].startswith("price sets: optional")
 
 
 @pytest.mark.django_db
