@@ -96,6 +96,8 @@ def test_the_command_prints_every_line_though_the_database_is_down(tmp_path):
     ]
     assert lines[0].startswith("python: ok") and lines[-3].startswith("migrations: optional")
     assert lines[-2].startswith("jobs: optional") and lines[-1].startswith("sealer: optional")
+    assert lines[-2].startswith("jobs: optional")
+    assert lines[-1].startswith("price sets: optional")
 
 
 @pytest.mark.django_db
