@@ -6,6 +6,15 @@ from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
 from clearing.models.prices import PriceBody, PriceSet
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
+from clearing.models.settlement import (
+    Cycle,
+    CycleLine,
+    ExerciseInstruction,
+    FeeInForce,
+    FundingFixing,
+    SettledAccount,
+    SettlementSchedule,
+)
 from clearing.models.work import Job
 
 __all__ = [
@@ -14,10 +23,15 @@ __all__ = [
     "Block",
     "Clock",
     "Command",
+    "Cycle",
+    "CycleLine",
     "Entry",
     "Event",
+    "ExerciseInstruction",
+    "FeeInForce",
     "FrozenAccount",
     "FrozenHolding",
+    "FundingFixing",
     "Holding",
     "HousePolicy",
     "Instrument",
@@ -25,6 +39,8 @@ __all__ = [
     "PriceBody",
     "PriceSet",
     "SealState",
+    "SettledAccount",
+    "SettlementSchedule",
     "Stream",
     "Withdrawal",
 ]

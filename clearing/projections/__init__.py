@@ -13,10 +13,10 @@ from typing import Any
 
 from clearing import models
 from clearing.domain import events
-from clearing.projections import accounts, collateral, prices, reference
+from clearing.projections import accounts, collateral, prices, reference, settlement
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, prices, accounts, collateral)
+AREAS = (reference, prices, accounts, collateral, settlement)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
     events.CollateralDeposited,

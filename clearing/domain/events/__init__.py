@@ -8,7 +8,15 @@ A published fact never changes; `manage.py event_catalogue` freezes their shape.
 
 from __future__ import annotations
 
-from clearing.domain.events import accounts, collateral, prices, reference, settlement, trades
+from clearing.domain.events import (
+    accounts,
+    collateral,
+    cycles,
+    prices,
+    reference,
+    settlement,
+    trades,
+)
 from clearing.domain.events.accounts import (
     AccountClosed,
     AccountOpened,
@@ -21,6 +29,24 @@ from clearing.domain.events.collateral import (
     WithdrawalRefused,
     WithdrawalRequested,
     WithdrawalSettled,
+)
+from clearing.domain.events.cycles import (
+    AccountSettled,
+    AssignmentDrawn,
+    CycleCleared,
+    CycleClosed,
+    CycleHeld,
+    CycleOpened,
+    ExerciseInstructed,
+    FeeSet,
+    FundingRateFixed,
+    FutureSettled,
+    OptionAssigned,
+    OptionExercised,
+    OptionExpired,
+    PerpetualFunded,
+    SettlementCorrected,
+    SettlementScheduleSet,
 )
 from clearing.domain.events.prices import (
     ExpiriesSettled,
@@ -43,9 +69,13 @@ from clearing.domain.events.trades import (
     TradeNovated,
 )
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement)
+AREAS = (reference, prices, accounts, trades, collateral, settlement, cycles)
 AccountFact = (
-    accounts.AccountFact | trades.AccountFact | collateral.AccountFact | settlement.AccountFact
+    accounts.AccountFact
+    | trades.AccountFact
+    | collateral.AccountFact
+    | settlement.AccountFact
+    | cycles.AccountFact
 )
 FACTS: tuple[type, ...] = tuple(fact for area in AREAS for fact in area.FACTS)
 
@@ -56,20 +86,36 @@ __all__ = [
     "AccountFact",
     "AccountOpened",
     "AccountReinstated",
+    "AccountSettled",
     "AccountSuspended",
     "AssetAdmitted",
+    "AssignmentDrawn",
     "ClockAdvanced",
     "CollateralDeposited",
     "ContractSettled",
+    "CycleCleared",
+    "CycleClosed",
+    "CycleHeld",
+    "CycleOpened",
+    "ExerciseInstructed",
     "ExpiriesSettled",
+    "FeeSet",
+    "FundingRateFixed",
+    "FutureSettled",
     "InstrumentExpired",
     "InstrumentHalted",
     "InstrumentListed",
     "InstrumentResumed",
+    "OptionAssigned",
+    "OptionExercised",
+    "OptionExpired",
     "PenaltyCharged",
+    "PerpetualFunded",
     "PolicySet",
     "PriceSetCorrected",
     "PriceSetSealed",
+    "SettlementCorrected",
+    "SettlementScheduleSet",
     "TradeNovated",
     "WithdrawalRefused",
     "WithdrawalRequested",
