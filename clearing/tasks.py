@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from clearing.domain.cause import Cause
-from clearing.services import jobs, sealing, settlement, timekeeping
+from clearing.services import funding, jobs, resettlement, sealing, settlement, timekeeping
 
 
 @shared_task(name="clearing.settle_expiries")
@@ -17,6 +17,18 @@ def settle_expiries(*, job_id: int, **_newer: Any) -> None:
         job_id,
         lambda address, cause: settlement.settle_expiries(address["sequence"], cause=cause),
     )
+
+
+@shared_task(name="clearing.settle_funding")
+def settle_funding(*, job_id: int, **_newer: Any) -> None:
+    """Left by every funding rate, and by a late trade in an interval that was funded before."""
+    jobs.run(job_id, lambda address, cause: funding.settle(address["sequence"], cause=cause))
+
+
+@shared_task(name="clearing.resettle")
+def resettle(*, job_id: int, **_newer: Any) -> None:
+    """Left by every corrected price set."""
+    jobs.run(job_id, lambda address, cause: resettlement.resettle(address["sequence"], cause=cause))
 
 
 @shared_task(name="clearing.relay_jobs")
