@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from clearing.api import collateral, holdings, paths, reference, trades, trail
+from clearing.api import collateral, holdings, paths, reference, settlement, trades, trail
 
 assert paths  # registers what `name` and `symbol` mean below
 
@@ -18,6 +18,14 @@ urlpatterns = [
         collateral.OneWithdrawal.as_view(),
         name="withdrawal",
     ),
+    path(
+        "accounts/<name:account_id>/exercise-instructions",
+        settlement.ExerciseInstructions.as_view(),
+    ),
+    path("settlement-cycles", settlement.Cycles.as_view()),
+    path("settlement-cycles/<name:cycle_id>", settlement.OneCycle.as_view()),
+    path("settlement-cycles/<name:cycle_id>/instructions", settlement.CycleInstructions.as_view()),
+    path("obligations", settlement.Obligations.as_view()),
     path("instruments", reference.Instruments.as_view()),
     path("instruments/<symbol:symbol>", reference.OneInstrument.as_view()),
     path("prices", reference.LatestPrices.as_view()),

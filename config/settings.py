@@ -196,6 +196,8 @@ SPECTACULAR_SETTINGS = {
         "InstrumentKind": "clearing.api.reference.KINDS",
         "AccountKind": "accounts.domain.members.KINDS",
         "MarginStanding": "margin.api.requirements.STANDINGS",
+        "CycleKind": "clearing.api.settlement.KINDS",
+        "CycleState": "clearing.api.settlement.STATES",
     },
 }
 UNFOLD = {

@@ -52,6 +52,8 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
             "separator": True,
             "items": [
                 _list("Events", "history", "clearing_event"),
+                _list("Settlement cycles", "sync_alt", "clearing_cycle"),
+                _list("Funding rates", "percent", "clearing_fundingfixing"),
                 _list("Price sets", "price_check", "clearing_priceset"),
                 _list("Instruments", "candlestick_chart", "clearing_instrument"),
                 _list("Assets", "paid", "clearing_asset"),

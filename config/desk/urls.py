@@ -4,10 +4,12 @@ from django.urls import path
 
 from config.desk.accounts import account_page
 from config.desk.cases import case_page
+from config.desk.cycles import cycle_page
 from config.desk.trails import trail_page
 
 urlpatterns = [
     path("accounts/<str:account_id>/", account_page, name="desk-account"),
     path("cases/<str:case_id>/", case_page, name="desk-case"),
+    path("cycles/<str:cycle_id>/", cycle_page, name="desk-cycle"),
     path("trails/<path:correlation_id>/", trail_page, name="desk-trail"),
 ]

@@ -100,6 +100,8 @@ COUNTS = {
     *("account_version", "account_sequence", "price_sequence", "accounts", "unpriced", "percent"),
     *("step", "trades", "last_trade", "scale", "quotes", "instruments"),
     *("price_max_age_seconds", "margin_period_seconds"),
+    *("watermark", "opened", "closed", "lines", "count", "abandon", "abandon_lots"),
+    *("book_version", "exercised", "assigned", "hours", "interval_minutes"),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
-from clearing.services import pricing
+from clearing.services import cycles, pricing
 from tests.builders import CALL, CAUSE, a_house, a_price_set, after, run_due_jobs
 from tests.doors.callers import Caller, a_report, north, venue
 from tests.doors.test_api_walls import OPEN, doors
@@ -110,7 +110,9 @@ def test_answers_are_as_described():
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
         run_due_jobs()
+    cycles.settle_now(cause=CAUSE)
     ids = {
+        "cycle_id": "ad-hoc-1",
         "account_id": "NORTH-1",
         "call_id": "NORTH-1-call-1",
         "case_id": "NORTH-1-case-1",

@@ -8,7 +8,7 @@ import pytest
 from django.urls import URLPattern, get_resolver
 
 from accounts.services import people
-from clearing.services import pricing, timekeeping
+from clearing.services import cycles, pricing, timekeeping
 from tests.builders import (
     CALL,
     CAUSE,
@@ -44,7 +44,7 @@ NORTHS = {
     "correlation_id": "req:ticket-0001",
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
-EVERYBODYS = {"symbol": CALL, "code": "not-found"}
+EVERYBODYS = {"symbol": CALL, "code": "not-found", "cycle_id": "ad-hoc-1"}
 DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
 OPEN = {"problems", "problems/<name:code>", "schema", "docs", "<path:other>"}  # no key needed
 
@@ -101,6 +101,7 @@ def norths_things(db):
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
         run_due_jobs()
+    cycles.settle_now(cause=CAUSE)
 
 
 def test_the_routes_are_found():
@@ -109,7 +110,8 @@ def test_the_routes_are_found():
 
 
 def test_the_owner_reaches_every_route(norths_things):
-    caller, body = north(), {"asset": "USDC", "amount": "1"}
+    caller = north()
+    body = {"asset": "USDC", "amount": "1", "symbol": CALL, "abandon_lots": 0}
 
     for method, path, _ in PRIVATE:
         asks = custodian() if path == DEPOSITS else caller
