@@ -32,8 +32,8 @@ from tests.builders import (
 
 
 def a_history() -> None:
-    """Trades, a withdrawal paid and one refused, a call, a liquidation, an expiry, a cycle, people and keys;
-    the first half of it sealed."""
+    """Trades, a withdrawal paid and one refused, a call, a liquidation, an expiry, a cycle, people and
+    keys; the first half of it sealed."""
     a_house(NORTH="15000")
     _people()
     pricing.seal(a_price_set("90000", at=after(hours=1)), cause=CAUSE)
