@@ -85,9 +85,14 @@ def account_settled(recorded: Recorded) -> None:
     fact = recorded.fact
     account_moved(recorded)
     _lines(recorded, lines_of(fact.lines))
-    models.SettledAccount.objects.update_or_create(
-        account=fact.account_id,
-        defaults={"version": fact.book_version, "sequence": recorded.sequence},
+    row = models.SettledAccount(
+        account=fact.account_id, version=fact.book_version, sequence=recorded.sequence
+    )
+    models.SettledAccount.objects.bulk_create(  # one statement, where an account comes by the thousand
+        [row],
+        update_conflicts=True,
+        unique_fields=["account"],
+        update_fields=["version", "sequence"],
     )
 
 
