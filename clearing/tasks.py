@@ -11,9 +11,11 @@ from clearing.domain.cause import Cause
 from clearing.services import (
     auditor,
     checkpoints,
+    funding,
     handovers,
     jobs,
     quorum,
+    resettlement,
     sealing,
     settlement,
     timekeeping,
@@ -33,6 +35,18 @@ def settle_expiries(*, job_id: int, **_newer: Any) -> None:
 def sweep_handovers(*, job_id: int, **_newer: Any) -> None:
     """Left by every step of the clock."""
     jobs.run(job_id, lambda _address, cause: handovers.sweep(cause=cause))
+
+
+@shared_task(name="clearing.settle_funding")
+def settle_funding(*, job_id: int, **_newer: Any) -> None:
+    """Left by every funding rate, and by a late trade in an interval that was funded before."""
+    jobs.run(job_id, lambda address, cause: funding.settle(address["sequence"], cause=cause))
+
+
+@shared_task(name="clearing.resettle")
+def resettle(*, job_id: int, **_newer: Any) -> None:
+    """Left by every corrected price set."""
+    jobs.run(job_id, lambda address, cause: resettlement.resettle(address["sequence"], cause=cause))
 
 
 @shared_task(name="clearing.relay_jobs")

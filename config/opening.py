@@ -20,12 +20,13 @@ from accounts.domain.members import MemberAlreadyAdmitted
 from accounts.services import register
 from clearing import console, store
 from clearing import selectors as record
-from clearing.domain import amounts, entries
+from clearing.domain import amounts, cycles, entries
 from clearing.domain.account import AccountAlreadyOpen
 from clearing.domain.cause import Cause
+from clearing.domain.cycles import Schedule
 from clearing.domain.errors import Refusal
 from clearing.domain.policy import Policy
-from clearing.services import reference
+from clearing.services import reference, schedules
 from margin.services import parameters
 
 METHODS = Path(__file__).resolve().parents[1] / "margin" / "methods"
@@ -79,6 +80,8 @@ class Opening:
     policy: Policy
     method: Mapping[str, Any]  # the content of the parameter file
     reporting: str
+    settled_at: str  # times of day, "" for none
+    settled_every: int  # minutes, 0 for not
     assets: tuple[Asset, ...]
     members: tuple[Member, ...]
 
@@ -86,7 +89,7 @@ class Opening:
         """Everything that opening may write to, in the order of claiming."""
         ids = [it.account_id for member in self.members for it in member.accounts]
         names = {
-            *("parameters", "clock", "policy", f"member-{register.HOUSE_MEMBER}"),
+            *("parameters", "clock", "policy", "schedule", f"member-{register.HOUSE_MEMBER}"),
             *(f"member-{member.member_id}" for member in self.members),
             *(f"asset-{it.asset}" for it in self.assets),
             *(f"account-{account_id}" for account_id in (*ids, *entries.HOUSE_ACCOUNTS)),
@@ -116,6 +119,10 @@ def _rules(opening: Opening, *, at: datetime, cause: Cause) -> Iterator[Said]:
             yield f"asset {it.asset} admitted, {it.scale} digits"
     if reference.set_policy(opening.policy, at=at, cause=cause):
         yield "policy set"
+    if (opening.settled_at or opening.settled_every) and schedules.set_schedule(
+        opening.settled_at, interval_minutes=opening.settled_every, at=at, cause=cause
+    ):
+        yield f"the book is settled at {opening.settled_at or 'no fixed time'}"
     active = parameters.activate(opening.method, reporting=opening.reporting, at=at, cause=cause)
     if active:
         in_force = parameters.in_force()
@@ -171,14 +178,19 @@ def opening_of(document: Mapping[str, Any], *, beside: Path = METHODS) -> Openin
     OpeningNotValid, NameNotValid, FileNotValid.
     """
     top = _Part(document, "", passed_over=STORY)
+    settled = top.part("settlement")
     opening = Opening(
         policy=_policy(top.part("policy")),
+        settled_at=settled.text("times", ""),
+        settled_every=settled.whole("interval_minutes", 0),
         method=_method(top.text("parameters"), beside=beside),
         reporting=top.text("reporting"),
         assets=tuple(_asset(part) for part in top.parts("assets")),
         members=tuple(_member_of(part) for part in top.parts("members")),
     )
     top.finish()
+    settled.finish()
+    _check_schedule(opening)
     _check_once("assets", [it.asset for it in opening.assets])
     _check_once("members", [it.member_id for it in opening.members])
     accounts = [it.account_id for member in opening.members for it in member.accounts]
@@ -186,6 +198,12 @@ def opening_of(document: Mapping[str, Any], *, beside: Path = METHODS) -> Openin
     if opening.reporting not in {it.asset for it in opening.assets}:
         raise OpeningNotValid(field="reporting", got=opening.reporting, why="not among the assets")
     return opening
+
+
+def _check_schedule(opening: Opening) -> None:
+    """Raises ScheduleNotValid."""
+    times = cycles.times_of(opening.settled_at)
+    cycles.check_schedule(Schedule(times=times, interval_minutes=opening.settled_every))
 
 
 def _policy(part: _Part) -> Policy:

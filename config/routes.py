@@ -5,7 +5,10 @@ imports one above it to be heard by it.
 
     trade, collateral, penalty  ->  re-margin the account
     leg or position moved, bust ->  re-margin every account it touched
-    price set sealed            ->  settle expiries  ->  re-margin everybody
+    price set sealed            ->  settle expiries, then the cycle that is due, then
+                                    re-margin everybody
+    price set corrected         ->  settle again by differences
+    funding rate fixed          ->  pay it on what was held
     parameters activated        ->  re-margin everybody
     withdrawal requested        ->  margin tests it and has it settled or refused
     run completed               ->  decide the calls of whoever is short or was called, a job each
@@ -17,6 +20,8 @@ imports one above it to be heard by it.
 EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.price-set-sealed.v1": ("clearing.settle_expiries",),
     "clearing.expiries-settled.v1": ("margin.remargin_all",),
+    "clearing.price-set-corrected.v1": ("clearing.resettle",),
+    "clearing.funding-rate-fixed.v1": ("clearing.settle_funding",),
     "clearing.clock-advanced.v1": (
         "margin.sweep_calls",
         "margin.schedule_runs",

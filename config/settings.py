@@ -204,6 +204,8 @@ SPECTACULAR_SETTINGS = {
         "AccountKind": "accounts.domain.members.KINDS",
         "HolderKind": "clearing.api.reconciliations.KINDS",
         "MarginStanding": "margin.api.requirements.STANDINGS",
+        "CycleKind": "clearing.api.settlement.KINDS",
+        "CycleState": "clearing.api.settlement.STATES",
     },
 }
 UNFOLD = {

@@ -17,6 +17,7 @@ from clearing.services import (
     average_prices,
     busts,
     collateral,
+    funding,
     give_ups,
     listing,
     observing,
@@ -25,11 +26,13 @@ from clearing.services import (
     reconciliations,
     reference,
     releases,
+    schedules,
     sealing,
     timekeeping,
     trades,
 )
 from clearing.services.findings import Finding
+from clearing.services.funding import Fixing
 from tests.builders import (
     CALL,
     CAUSE,
@@ -48,8 +51,8 @@ from tests.quotes import SOURCES, admit, report
 
 
 def a_history() -> None:
-    """Trades, a withdrawal paid and one refused, a call, a liquidation, an expiry, people and keys;
-    the first half of it sealed."""
+    """Trades, a withdrawal paid and one refused, a call, a liquidation, an expiry, a cycle, people and
+    keys; the first half of it sealed."""
     a_house(NORTH="15000")
     _people()
     pricing.seal(a_price_set("90000", at=after(hours=1)), cause=CAUSE)
@@ -58,6 +61,8 @@ def a_history() -> None:
     _trade("t-3", symbol=FUTURE, quantity="0.1", price="90100")
     _trade("t-4", symbol=SPOT, quantity="0.01", price="89990")
     _what_follows()
+
+    _settlement()
     run_due_jobs()
     _withdraw("w-1", account="SOUTH-1", amount="100")
     _withdraw("w-2", account="NORTH-1", amount="8000")
@@ -102,6 +107,16 @@ def _people() -> None:
     people.issue_credential(title="desk", member_id="NORTH", at=START, cause=CAUSE)
     people.issue_credential(title="venue", venue="XDER", at=START, cause=CAUSE)
     people.issue_credential(title="bank", custodian="CUSTODY-BANK", at=START, cause=CAUSE)
+
+
+def _settlement() -> None:
+    """A schedule whose cycle the expiry's prices reach, a fee, a funding rate, and lots abandoned."""
+    at = timekeeping.now()
+    schedules.set_schedule("08:00", at=at, cause=CAUSE)
+    schedules.set_fee("perpetual", rate="0.000001", at=at, cause=CAUSE)
+    schedules.instruct_exercise("NORTH-1", key="x", symbol=CALL, abandon=1, at=at, cause=CAUSE)
+    rate = Fixing(symbol=PERPETUAL, source="XDER", interval_end=at, hours=8, rate="0.000001")
+    funding.fix(rate, cause=CAUSE)
 
 
 def _trade(trade_id: str, **but: str) -> None:

@@ -13,13 +13,14 @@ from rest_framework import serializers
 
 from clearing import selectors
 from clearing.api.fields import Moment, plain
-from clearing.domain import instrument
+from clearing.domain import instrument, settlement
 from clearing.domain.instrument import Instrument
 
 # Which field of the fact names the asset of an amount; every other amount is in `asset`, or, where
 # a fact has none, in the asset its stream named last.
 ASSET_OF = {
-    **dict.fromkeys(("cash", "cost", "value"), "settlement"),
+    **dict.fromkeys(("cash", "cost", "value", "drawn"), "settlement"),
+    **dict.fromkeys(("residue_cash", "residue_cost"), "settlement"),
     "delivered": "underlying",
 }
 AMOUNTS = frozenset(
@@ -30,6 +31,8 @@ AMOUNTS = frozenset(
         *("equity_before", "equity_after", "maintenance_before", "maintenance_after"),
     }
 )
+
+LINE_AMOUNTS = ("value", "cash", "cost")
 
 
 class FactShape(serializers.Serializer[Any]):
@@ -105,11 +108,18 @@ class _Speller:
                     spelled["price"] = plain(instrument.price_of(it, value))
                 case _ if name in AMOUNTS and fields.get("unit") == "lots":
                     spelled[name] = plain(value)
+
+                case "lines" if isinstance(value, str):
+                    spelled[name] = [self._line(line) for line in settlement.lines_of(value)]
                 case _ if name in AMOUNTS:
-                    spelled[name] = self._amount(fields[ASSET_OF.get(name, "asset")], value)
+                    spelled[name] = self._amount(fields.get(ASSET_OF.get(name, "asset"), ""), value)
                 case _:
                     spelled[name] = value
         return spelled
+
+    def _line(self, line: settlement.Line) -> dict[str, Any]:
+        amounts = {name: self._amount(line.asset, getattr(line, name)) for name in LINE_AMOUNTS}
+        return asdict(line) | amounts
 
     def _amount(self, asset: str, minor: int) -> str:
         """A fact that moves nothing of an asset may leave its name empty."""

@@ -18,7 +18,6 @@ from clearing.domain.events import (
     AccountReinstated,
     AccountSuspended,
     CollateralDeposited,
-    ContractSettled,
     PenaltyCharged,
     TradeNovated,
     WithdrawalRefused,
@@ -213,12 +212,12 @@ def carried(*, held: int, cost: int, lots: int, value: int) -> tuple[int, int]:
     if held * lots >= 0:
         return value, 0
     leaving = min(abs(lots), abs(held))
-    released = _pro_rata(cost, part=leaving, whole=abs(held))
-    value_leaving = _pro_rata(value, part=leaving, whole=abs(lots))
+    released = pro_rata(cost, part=leaving, whole=abs(held))
+    value_leaving = pro_rata(value, part=leaving, whole=abs(lots))
     return (value - value_leaving) - released, -value_leaving - released
 
 
-def _pro_rata(amount: int, *, part: int, whole: int) -> int:
+def pro_rata(amount: int, *, part: int, whole: int) -> int:
     """Toward zero; exact for the whole."""
     share = abs(amount) * part // whole
     return share if amount >= 0 else -share
@@ -272,22 +271,6 @@ def refuse_withdrawal(
         amount=amount,
         code=code,
         reason=reason,
-    )
-
-
-def settle_contract(
-    account: Account, it: Instrument, *, payout: int, price_set: str
-) -> ContractSettled:
-    """`payout` is what one long lot receives, in minor units."""
-    lots, cost = account.lots(it.symbol), account.cost(it.symbol)
-    return ContractSettled(
-        account_id=account.account_id,
-        symbol=it.symbol,
-        settlement=it.settlement,
-        lots=lots,
-        cost=cost,
-        cash=amounts.fitting(lots * payout - cost),
-        price_set=price_set,
     )
 
 

@@ -16,7 +16,10 @@ CUSTODY = "ccp-custody"  # what the custodian holds for us, negative by that muc
 NOVATION = "ccp-novation"  # the house between buyer and seller: zero after every trade
 PENDING = "ccp-pending"  # withdrawals asked for and not yet decided
 INSURANCE = "ccp-insurance"  # penalties
-HOUSE_ACCOUNTS = (CUSTODY, NOVATION, PENDING, INSURANCE)
+SETTLEMENT = "ccp-settlement"  # what a cycle pays and receives: zero whenever one closes
+ROUNDING = "ccp-rounding"  # what is left where amounts do not divide, and nothing else
+FEES = "ccp-fees"  # what members are charged for trading
+HOUSE_ACCOUNTS = (CUSTODY, NOVATION, PENDING, INSURANCE, SETTLEMENT, ROUNDING, FEES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,29 +222,57 @@ def lot_value(it: Instrument, price: Decimal) -> int:
     For inverse futures and perpetuals it is negative (minus money over price, in coin), so that a
     rising price is a gain for the long side there as everywhere.
     """
-    if it.carried_at_cost and it.payoff is Payoff.INVERSE:
-        with localcontext(prec=60):
-            return amounts.settled(-it.lot_size / price, scale=it.scale)
-    return amounts.settled(price * it.lot_size, scale=it.scale)
+    return position_value(it, lots=1, price=price)
+
+
+def position_value(it: Instrument, *, lots: int, price: Decimal) -> int:
+    """Minor units of the settlement asset that signed lots are worth at a price of the instrument.
+
+    Rounded once, half-even, on the whole position (clearing/decisions/0031): the coin of one inverse
+    lot has digits that a thousand lots must not lose. Odd in `lots`, so two sides of one size always
+    cancel. A price of zero is an option's that is worth nothing.
+    """
+    if price == 0:
+        return 0
+    return _rounded_whole(it, _exact_lot_value(it, price), lots=lots)
+
+
+def _exact_lot_value(it: Instrument, price: Decimal) -> Decimal:
+    with localcontext(prec=60):
+        if it.carried_at_cost and it.payoff is Payoff.INVERSE:
+            return -it.lot_size / price
+        return price * it.lot_size
+
+
+def _rounded_whole(it: Instrument, one: Decimal, *, lots: int) -> int:
+    with localcontext(prec=60):
+        return amounts.settled(lots * one, scale=it.scale)
 
 
 def value_at_mark(it: Instrument, *, lots: int, cost: int, mark: Decimal) -> int:
-    """Minor units of the settlement asset a position is worth at its mark, less what it is carried at.
+    """Minor units of the settlement asset a position is worth at its mark, less its cost."""
+    return position_value(it, lots=lots, price=mark) - cost
 
-    A mark of zero is an option's that is worth nothing.
+
+def payout(it: Instrument, index: Decimal, *, lots: int = 1) -> int:
+    """Minor units that signed lots of a dated instrument receive at expiry, before their cost.
+
+    Rounded once on the whole position, as its value at any mark is.
     """
-    return (lots * lot_value(it, mark) if mark > 0 else 0) - cost
-
-
-def payout(it: Instrument, index: Decimal) -> int:
-    """Minor units that one long lot of a dated instrument receives at expiry, before its cost."""
     assert it.expiry_at is not None
     if it.kind is Kind.FUTURE:
-        return lot_value(it, index)
+        return position_value(it, lots=lots, price=index)
     assert it.strike is not None
     gain = index - it.strike if it.is_call else it.strike - index
     gain = max(gain, Decimal(0)) * it.lot_size
     with localcontext(prec=60):
-        return amounts.settled(
-            gain / index if it.payoff is Payoff.INVERSE else gain, scale=it.scale
-        )
+        one = gain / index if it.payoff is Payoff.INVERSE else gain
+    return _rounded_whole(it, one, lots=lots)
+
+
+def notional(it: Instrument, *, lots: int, price: Decimal) -> Decimal:
+    """Units of the settlement asset that the lots, without their side, stand for at a price.
+
+    For options it is their premium; for inverse futures and perpetuals the coin their money buys.
+    """
+    return abs(lots * _exact_lot_value(it, price)) if price else Decimal(0)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from clearing.domain import account, amounts, entries
+from clearing.domain import account, amounts, entries, instrument
 from clearing.domain.account import Account, AccountNotOpen, AccountRingFenced, Standing
 from clearing.domain.errors import Refusal
-from clearing.domain.events import LegMoved, LegUnwound, PositionMoved
+from clearing.domain.events import ContractSettled, LegMoved, LegUnwound, PositionMoved
 from clearing.domain.instrument import Instrument, Kind
 
 BOUGHT, SOLD = "bought", "sold"
@@ -137,6 +138,20 @@ def unwound(held: Account, it: Instrument, part: Part, *, venue: str, trade_id: 
         trade_id=trade_id,
         side=part.side,
         **_leg(held, it, lots=-part.lots, value=-part.value),
+    )
+
+
+def settled(held: Account, it: Instrument, *, index: Decimal, price_set: str) -> ContractSettled:
+    """What is held of an expired contract is paid out at the price it expired at."""
+    lots, cost = held.lots(it.symbol), held.cost(it.symbol)
+    return ContractSettled(
+        account_id=held.account_id,
+        symbol=it.symbol,
+        settlement=it.settlement,
+        lots=lots,
+        cost=cost,
+        cash=amounts.fitting(instrument.payout(it, index, lots=lots) - cost),
+        price_set=price_set,
     )
 
 

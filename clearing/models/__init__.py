@@ -32,6 +32,15 @@ from clearing.models.reconciliation import (
     Violation,
 )
 from clearing.models.reference import Asset, Clock, HousePolicy, Instrument
+from clearing.models.settlement import (
+    Cycle,
+    CycleLine,
+    ExerciseInstruction,
+    FeeInForce,
+    FundingFixing,
+    SettledAccount,
+    SettlementSchedule,
+)
 from clearing.models.trades import Allocation, Handover, LegMove, PriceGroup, Trade, TradePart
 from clearing.models.work import Job
 
@@ -46,10 +55,15 @@ __all__ = [
     "Checkpoint",
     "Clock",
     "Command",
+    "Cycle",
+    "CycleLine",
     "Entry",
     "Event",
+    "ExerciseInstruction",
+    "FeeInForce",
     "FrozenAccount",
     "FrozenHolding",
+    "FundingFixing",
     "Handover",
     "Holding",
     "HousePolicy",
@@ -69,6 +83,8 @@ __all__ = [
     "Reconciliation",
     "ReleaseHalt",
     "SealState",
+    "SettledAccount",
+    "SettlementSchedule",
     "Snapshot",
     "Stream",
     "Tolerance",

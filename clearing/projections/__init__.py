@@ -27,10 +27,11 @@ from clearing.projections import (
     prices,
     reconciliation,
     reference,
+    settlement,
 )
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, adjustments, prices, accounts, collateral, reconciliation)
+AREAS = (reference, adjustments, prices, accounts, collateral, reconciliation, settlement)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
     events.CollateralDeposited,

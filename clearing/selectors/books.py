@@ -24,14 +24,14 @@ def live_book(accounts: Iterable[str]) -> BookColumns:
     """The accounts as they are now, in one snapshot, in the order of their names."""
     with connection.cursor() as cursor:
         cursor.execute(_LIVE_BOOK, [list(accounts)])
-        return _columns(cursor.fetchall())
+        return columns_of(cursor.fetchall())
 
 
 def frozen_book(book: str, *, first: int, last: int) -> BookColumns:
     """Accounts `first` up to but not including `last` of a frozen book."""
     with connection.cursor() as cursor:
         cursor.execute(_FROZEN_BOOK, [book, first, last])
-        return _columns(cursor.fetchall())
+        return columns_of(cursor.fetchall())
 
 
 def part(columns: BookColumns, first: int, last: int) -> BookColumns:
@@ -47,7 +47,7 @@ def part(columns: BookColumns, first: int, last: int) -> BookColumns:
     )
 
 
-def _columns(rows: list[tuple[str, int, int, str | None, int | None]]) -> BookColumns:
+def columns_of(rows: list[tuple[str, int, int, str | None, int | None]]) -> BookColumns:
     """Rows are ordered by account; one that holds nothing has one row without an asset."""
     book = BookColumns(accounts=[], versions=[], sequences=[], row=[], asset=[], amount=[])
     for account_id, version, sequence, asset, amount in rows:

@@ -8,10 +8,15 @@ from typing import Any
 from django.db import connection
 
 from clearing import codec, models
-from clearing.domain import entries
+from clearing.domain import entries, events
 from clearing.domain.cause import Cause
 from clearing.domain.errors import NotFound
 from clearing.store import Recorded
+
+PAID_OUT = (
+    *(events.ContractSettled.NAME, events.FutureSettled.NAME),
+    *(events.OptionExercised.NAME, events.OptionAssigned.NAME, events.OptionExpired.NAME),
+)
 
 
 def recorded(sequence: int) -> Recorded:
@@ -90,9 +95,7 @@ def trial_balance() -> list[tuple[str, int, int]]:
 
 def settled_accounts(expiry: int) -> int:
     """How many accounts were paid out because of an instrument's expiry fact."""
-    return models.Event.objects.filter(
-        cause=expiry, name="clearing.contract-settled.v1", sequence__gt=expiry
-    ).count()
+    return models.Event.objects.filter(cause=expiry, name__in=PAID_OUT, sequence__gt=expiry).count()
 
 
 def assets_named(streams: Iterable[str]) -> dict[str, list[tuple[int, str]]]:

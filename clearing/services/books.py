@@ -34,6 +34,36 @@ def hold(account_id: str) -> BookColumns:
 
 
 @store.decision
+def take(book: str, *, most: int) -> BookColumns:
+    """The next accounts of a frozen book that nobody else has taken, in their order; none when done.
+
+    Taken for good if the caller's decision commits, and back in the book if it does not: so a book
+    is worked off once, whoever dies on the way and however many work on it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"book": book, "most": most})
+        return selectors.columns_of(cursor.fetchall())
+
+
+def left(book: str) -> int:
+    """How many accounts of a frozen book are not taken."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM clearing_frozenaccount WHERE book = %s", [book])
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
+def watermark(book: str) -> int:
+    """The latest sequence in a frozen book: of an account's last fact."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(sequence), 0) FROM clearing_frozenaccount WHERE book = %s", [book]
+        )
+        (latest,) = cursor.fetchone()
+    return int(latest)
+
+
+@store.decision
 def thaw(book: str) -> None:
     """The frozen rows are a convenience: entries up to each account's sequence say the same."""
     with connection.cursor() as cursor:
@@ -53,4 +83,21 @@ _FREEZE = """
     INSERT INTO clearing_frozenholding (book, ordinal, asset, amount)
     SELECT %(book)s, numbered.ordinal, held.asset, held.amount
     FROM numbered JOIN clearing_holding AS held USING (account)
+"""
+
+_TAKE = """
+    WITH next AS (
+        SELECT id FROM clearing_frozenaccount WHERE book = %(book)s
+        ORDER BY ordinal LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    ), accounts AS (
+        DELETE FROM clearing_frozenaccount USING next WHERE clearing_frozenaccount.id = next.id
+        RETURNING ordinal, account, version, sequence
+    ), holdings AS (
+        DELETE FROM clearing_frozenholding AS held USING accounts
+        WHERE held.book = %(book)s AND held.ordinal = accounts.ordinal
+        RETURNING held.ordinal, held.asset, held.amount
+    )
+    SELECT it.account, it.version, it.sequence, held.asset, held.amount
+    FROM accounts AS it LEFT JOIN holdings AS held USING (ordinal)
+    ORDER BY it.ordinal, held.asset
 """

@@ -22,7 +22,7 @@ from clearing.domain.account import Standing
 from clearing.domain.amounts import decimal
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
-from clearing.domain.events import TradeBusted, TradeCorrected
+from clearing.domain.events import ContractSettled, TradeBusted, TradeCorrected
 from clearing.domain.instrument import Instrument, InstrumentUnknown, Status
 from clearing.domain.parts import TradeEnded
 from clearing.domain.trade import Trade, legs_of
@@ -56,7 +56,14 @@ def bust(venue: str, trade_id: str, *, key: str, reason: str, at: datetime, caus
         return asked.answered(trade.ended_sequence)
     _must_be_active(trade)
     _unwind(books, trade, terms[trade.symbol], reason="the trade was busted")
-    books.note(f"trade-{trade.name}", TradeBusted(venue=venue, trade_id=trade_id, reason=reason))
+    fact = TradeBusted(
+        venue=venue,
+        trade_id=trade_id,
+        reason=reason,
+        settlement=trade.settlement,
+        residue=_residue(books),
+    )
+    books.note(f"trade-{trade.name}", fact)
     return asked.answered(books.record(at=at, cause=cause))
 
 
@@ -87,7 +94,14 @@ def correct(
     _unwind(books, trade, terms[trade.symbol], reason="the trade was corrected")
     _register(books, by, terms, were_in=were_in, same=by.symbol == trade.symbol, at=at)
     stream = f"trade-{trade.name}"
-    fact = TradeCorrected(venue=venue, trade_id=trade_id, replaced_by=by.trade_id, reason=reason)
+    fact = TradeCorrected(
+        venue=venue,
+        trade_id=trade_id,
+        replaced_by=by.trade_id,
+        reason=reason,
+        settlement=trade.settlement,
+        residue=_residue(books),
+    )
     books.note(stream, fact)
     sequence = books.record(at=at, cause=cause)
     _keep_id(by, sequence=sequence)
@@ -129,8 +143,12 @@ def _settle_at_once(books: Claimed, account_id: str, it: Instrument) -> None:
     if it.status is not Status.EXPIRED or not (held.lots(it.symbol) or held.cost(it.symbol)):
         return
     index, price_set = selectors.expiry_price(it.symbol)
-    payout = instrument.payout(it, decimal(index))
-    books.decide(account.settle_contract(held, it, payout=payout, price_set=price_set))
+    books.decide(parts.settled(held, it, index=decimal(index), price_set=price_set))
+
+
+def _residue(books: Claimed) -> int:
+    """Each account's share of a payout is rounded on its own; what that leaves is nobody's."""
+    return sum(fact.cash for _, fact in books.facts if isinstance(fact, ContractSettled))
 
 
 def _register(

@@ -169,6 +169,9 @@ def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str,
     if dead:
         gave = "1 job has given up" if dead == 1 else f"{dead} jobs have given up"
         found.append(("bad", f"{gave}: what should have followed did not", jobs))
+    for cycle in record.held_cycles():
+        why = f"Settlement cycle {cycle.cycle_id} does not balance and is held: {cycle.reason}"
+        found.append(("bad", why, reverse("desk-cycle", args=[cycle.cycle_id])))
     if moment.business is None:
         found.append(("bad", "Business time has not started: nothing falls due", ""))
     elif moment.stopped:

@@ -57,6 +57,8 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
                 _list("Give-ups and transfers", "move_up", "clearing_handover"),
                 _list("Allocations", "call_split", "clearing_allocation"),
                 _list("Average price groups", "balance", "clearing_pricegroup"),
+                _list("Settlement cycles", "sync_alt", "clearing_cycle"),
+                _list("Funding rates", "percent", "clearing_fundingfixing"),
                 _list("Price sets", "price_check", "clearing_priceset"),
                 _list("Price sources", "campaign", "clearing_pricesource"),
                 _list("Observations", "visibility", "clearing_observationbatch"),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from config.desk.accounts import account_page
 from config.desk.cases import case_page
+from config.desk.cycles import cycle_page
 from config.desk.prices import price_set_page
 from config.desk.proof import statement_page, trial_accounts_page, trial_balance_page
 from config.desk.trails import trail_page
@@ -15,5 +16,6 @@ urlpatterns = [
     path("trial-balance/accounts/", trial_accounts_page, name="desk-trial-accounts"),
     path("cases/<str:case_id>/", case_page, name="desk-case"),
     path("prices/<int:sequence>/", price_set_page, name="desk-prices"),
+    path("cycles/<str:cycle_id>/", cycle_page, name="desk-cycle"),
     path("trails/<path:correlation_id>/", trail_page, name="desk-trail"),
 ]

@@ -13,7 +13,7 @@ from clearing.domain import amounts, clock, instrument, statement
 from clearing.domain import events as book
 from clearing.domain.instrument import Instrument, Payoff
 from clearing.store import Recorded
-from config.desk import after_trading
+from config.desk import after_trading, settlement_wording
 from liquidation.domain import events as unpaid
 from liquidation.domain import plan
 from margin import selectors as margin
@@ -42,6 +42,14 @@ class Words:
         if name not in self.digits:
             return f"{minor:,} minor units of {name}"
         return f"{spelled(amounts.shown(minor, scale=self.digits[name]))} {name}"
+
+    def nets(self, amounts_of: Mapping[str, int]) -> str:
+        """What is received less what is paid, in every asset."""
+        said = [
+            f"{'receives' if net >= 0 else 'pays'} {self.money(abs(net), asset)}"
+            for asset, net in sorted(amounts_of.items())
+        ]
+        return ", ".join(said) or "nothing changes hands"
 
     @property
     def reporting(self) -> str:
@@ -255,6 +263,7 @@ def _moved(verb: str) -> Callable[[Any, Words], str]:
 
 
 SAYS: dict[type, Callable[[Any, Words], str]] = {
+    **settlement_wording.SAYS,
     book.ClockAdvanced: lambda it, _: f"Business time is {when(it.to)} ({it.mode})",
     book.PolicySet: _policy,
     book.AssetAdmitted: lambda it, _: (

@@ -63,6 +63,14 @@ def sums() -> Check:
     return Check("sums", not off, "every asset sums to zero" if not off else f"off: {off}")
 
 
+def settled() -> Check:
+    """Cycles closed, and none is left that does not balance."""
+    closed = record.cycles().filter(kind="periodic", state="closed").count()
+    left = [row.cycle_id for row in record.open_cycles()]
+    says = f"{closed} cycles closed" if not left else f"not closed: {left}"
+    return Check("settled", closed > 0 and not left, says)
+
+
 def called_and_spared() -> Check:
     liquidated = {row.account for row in liquidation.cases()}
     spared = sorted(
@@ -160,7 +168,7 @@ def book_hash() -> str:
 
 def whole(cast: Cast, *, fall: bool) -> list[Callable[[], Check]]:
     """The checks of a story with a fall in it, or without one."""
-    always: list[Callable[[], Check]] = [sums, nothing_left_open]
+    always: list[Callable[[], Check]] = [sums, settled, nothing_left_open]
     if not fall:
         return [*always, nobody_called]
     return [

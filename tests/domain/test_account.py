@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearing.domain import account, amounts, entries
+from clearing.domain import account, amounts, entries, expiry
 from clearing.domain.account import (
     Account,
     AccountAlreadyOpen,
@@ -29,6 +30,7 @@ from clearing.domain.events import (
     TradeNovated,
     WithdrawalRequested,
 )
+from clearing.domain.expiry import Final
 from clearing.domain.trade import leg_value
 from tests.domain.instruments import ALL, CALL, FUTURE, INVERSE, PERPETUAL, SPOT, a_leg
 
@@ -295,9 +297,12 @@ def test_buyer_and_seller_of_an_inverse_contract_move_by_the_same_integer():
 def test_a_settled_contract_leaves_the_account():
     held = replay([OPENED, traded(4, it=FUTURE), traded(2, ticks=100, it=CALL)])
 
-    for it, payout in ((FUTURE, 95_000_000), (CALL, 1_234)):
-        before = held
-        held = evolve(held, account.settle_contract(held, it, payout=payout, price_set="p"))
+    final = Final(cycle_id="c", index=Decimal("125000"), price_set="p", seed_set="p")
+    for it, payout in ((FUTURE, 125_000_000), (CALL, 2_000_000)):
+        before, others = held, {"SOUTH-1": (-held.lots(it.symbol), 0)}
+        book = {"NORTH-1": (held.lots(it.symbol), held.cost(it.symbol)), **others}
+        (fact, _), _ = expiry.payouts(it, book, final, abandoned={})
+        held = evolve(held, fact)
         assert held.lots(it.symbol) == held.cost(it.symbol) == 0
         gained = held.cash(it.settlement) - before.cash(it.settlement)
         assert gained == before.lots(it.symbol) * payout - before.cost(it.symbol)

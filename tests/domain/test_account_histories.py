@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clearing.domain import account, entries
 from clearing.domain.account import Account, Standing, evolve, novate, replay
 from clearing.domain.errors import Refusal
-from clearing.domain.events import AccountOpened, WithdrawalRequested
+from clearing.domain.events import AccountOpened, FutureSettled, WithdrawalRequested
 from tests.domain.instruments import ALL, a_leg
 
 OPENED = AccountOpened(account_id="NORTH-1", member_id="NORTH", kind="client", title="North")
@@ -33,9 +33,22 @@ def _trade(place: int, lots: int, ticks: int) -> Command:
 
 def _settle(place: int, payout: int) -> Command:
     it = ALL[place]
-    return Command(
-        "settle", lambda held: account.settle_contract(held, it, payout=payout, price_set="p")
-    )
+
+    def settled(held: Account) -> FutureSettled:
+        lots, cost = held.lots(it.symbol), held.cost(it.symbol)
+        return FutureSettled(
+            account_id=held.account_id,
+            cycle_id="c",
+            symbol=it.symbol,
+            settlement=it.settlement,
+            index="1",
+            lots=lots,
+            cost=cost,
+            cash=lots * payout - cost,
+            price_set="p",
+        )
+
+    return Command("settle", settled)
 
 
 def _oldest(held: Account) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearing import codec
-from clearing.domain import entries, events
+from clearing.domain import entries, events, settlement
 from clearing.domain.entries import CUSTODY, INSURANCE, NOVATION, PENDING, Entry, effects
 
 AMOUNTS = st.integers(-(2**62), 2**62)
@@ -108,9 +108,10 @@ def test_nothing_moves_by_nothing():
 def test_every_fact_of_every_app_balances(name, data):
     fact_type = codec.catalogue()[name]
     kinds = {"str": st.sampled_from(["", "BTC", "USDC"]), "int": AMOUNTS, "bool": st.booleans()}
-    fact = fact_type(
-        **{field.name: data.draw(kinds[str(field.type)]) for field in fields(fact_type)}
-    )
+    content = {field.name: data.draw(kinds[str(field.type)]) for field in fields(fact_type)}
+    if "lines" in content and isinstance(content["lines"], str):
+        content["lines"] = settlement.text_of(data.draw(st.lists(LINES)))
+    fact = fact_type(**content)
 
     totals: Counter[str] = Counter()
     for entry in effects(fact):
@@ -120,12 +121,27 @@ def test_every_fact_of_every_app_balances(name, data):
     assert not any(totals.values())
 
 
+LINES = st.builds(
+    settlement.Line,
+    kind=st.sampled_from(settlement.LINE_KINDS),
+    symbol=st.sampled_from(["BTC", "USDC"]),
+    asset=st.sampled_from(["BTC", "USDC"]),
+    count=AMOUNTS,
+    cash=AMOUNTS,
+    cost=AMOUNTS,
+)
+
+
 def test_only_facts_about_what_is_held_move_anything():
     """A new fact that moves something is a decision, and is named here."""
     moves = set()
     for name, fact_type in codec.catalogue().items():
         values = {"str": "X", "int": 1, "bool": True}
-        fact = fact_type(**{field.name: values[str(field.type)] for field in fields(fact_type)})
+        content = {field.name: values[str(field.type)] for field in fields(fact_type)}
+        if isinstance(content.get("lines"), str):
+            line = settlement.Line(kind="vm", symbol="X", asset="X", count=1, cash=1, cost=1)
+            content["lines"] = settlement.text_of([line])
+        fact = fact_type(**content)
         if effects(fact):
             moves.add(name.split(".")[1])
 
@@ -138,6 +154,14 @@ def test_only_facts_about_what_is_held_move_anything():
         "contract-settled",
         "penalty-charged",
         "lots-adjusted",
+        "account-settled",
+        "perpetual-funded",
+        "future-settled",
+        "option-exercised",
+        "option-assigned",
+        "option-expired",
+        "settlement-corrected",
+        "cycle-cleared",
     }
 
 

@@ -105,6 +105,8 @@ COUNTS = {
     *("lines", "matched", "breaks", "missing", "last_source", "halted", "runs"),
     *("positions", "balances", "shares"),
     *("number", "first", "last", "count", "total", "index", "block"),
+    *("watermark", "opened", "closed", "lines", "count", "abandon", "abandon_lots"),
+    *("book_version", "exercised", "assigned", "hours", "interval_minutes"),
 }
 
 

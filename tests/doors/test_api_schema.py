@@ -14,7 +14,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
 from clearing import selectors
-from clearing.services import checkpoints, pricing, sealing
+from clearing.services import checkpoints, cycles, pricing, sealing
 from tests.builders import CALL, CAUSE, a_house, a_price_set, after, run_due_jobs
 from tests.doors.callers import Caller, a_report, north, officer, venue
 from tests.doors.test_api_walls import OFFICERS, OPEN, doors, what_follows_the_trade
@@ -121,8 +121,11 @@ def test_answers_are_as_described(settings, tmp_path):
     checkpoints.make_key("test")
     sealing.catch_up()
     checkpoints.issue()
+
+    cycles.settle_now(cause=CAUSE)
     ids = {
         "sequence": str(next(selectors.stream("account-NORTH-1")).sequence),
+        "cycle_id": "ad-hoc-1",
         "account_id": "NORTH-1",
         "call_id": "NORTH-1-call-1",
         "case_id": "NORTH-1-case-1",

@@ -9,7 +9,7 @@ from django.urls import URLPattern, get_resolver
 
 from accounts.services import people
 from clearing import selectors
-from clearing.services import checkpoints, pricing, sealing, timekeeping
+from clearing.services import checkpoints, cycles, pricing, sealing, timekeeping
 from tests.builders import (
     CALL,
     CAUSE,
@@ -51,7 +51,13 @@ NORTHS = {
     "sequence": "",  # of a sealed fact; `norths_things` says which
 }
 NOBODYS = dict.fromkeys(NORTHS, "NOBODY-9")
-EVERYBODYS = {"symbol": CALL, "code": "not-found", "price_set": "latest", "venue": "XDER"}
+EVERYBODYS = {
+    "symbol": CALL,
+    "code": "not-found",
+    "price_set": "latest",
+    "venue": "XDER",
+    "cycle_id": "ad-hoc-1",
+}
 DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
 OFFICERS = {"trial-balance", "trial-balance/accounts"}  # the whole house's, for its officers alone
 
@@ -137,6 +143,7 @@ def norths_things(db, settings, tmp_path):
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
         run_due_jobs()
+    cycles.settle_now(cause=CAUSE)
     sealing.catch_up()
     settings.SURETY_CHECKPOINT_KEY = tmp_path / "key"
     checkpoints.make_key("test")
@@ -173,7 +180,8 @@ def test_the_routes_are_found():
 
 
 def test_the_owner_reaches_every_route(norths_things):
-    caller, body = north(), {"asset": "USDC", "amount": "1"}
+    caller = north()
+    body = {"asset": "USDC", "amount": "1", "symbol": CALL, "abandon_lots": 0}
     others = dict.fromkeys(VENUES, venue()) | {DEPOSITS: custodian()}
     others |= dict.fromkeys(OFFERED, Caller(a_key(member="EAST")))
 

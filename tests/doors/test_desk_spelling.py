@@ -29,6 +29,7 @@ def test_a_wording_is_one_line_about_what_the_fact_says(name):
     made_up = {"str": "USDC", "int": 1_500_000, "bool": True}
     special = {
         **dict.fromkeys(("to", "at", "due_at", "expiry_at", "expires_at"), "2026-01-01T00:00:00Z"),
+        "lines": "[]",
         "steps": json.dumps([{"symbol": "X", "lots": -3, "price_ticks": 7}]),
     }
     fact = codec.catalogue()[name]

@@ -153,7 +153,7 @@ def test_two_workers_settle_an_expiry_once(house):
     for done in at_once([partial(settlement.settle_expiries, sequence, cause=CAUSE)] * 3):
         done.result()
 
-    assert facts("contract-settled") == 2
+    assert facts("future-settled") == 2
     assert facts("expiries-settled") == 1
     assert selectors.account("NORTH-1").cash("USDC") == 1_005_000_000_000
 

@@ -38,6 +38,7 @@ class Ledger:
         self.expired: set[str] = set()
         self.custody: dict[str, int] = defaultdict(int)
         self.insurance: dict[str, int] = defaultdict(int)
+        self.rounding: dict[str, int] = defaultdict(int)
         self.facts: dict[str, int] = defaultdict(int)  # how many each account's stream has
 
     # --- commands: "done", "again" for a repetition, or the refusal's code -----------------------
@@ -132,11 +133,12 @@ class Ledger:
             if not it.dated or symbol in self.expired:
                 continue
             self.expired.add(symbol)
-            each = self._worth_at_the_end(it, index)
             for account in self.standing:
                 lots, cost = self.lots[account, symbol], self.bought_for[account, symbol]
                 if lots or cost:
-                    self.money[account, it.pays_in] += lots * each - cost
+                    worth = self._worth_at_the_end(it, index, lots)
+                    self.money[account, it.pays_in] += worth - cost
+                    self.rounding[it.pays_in] -= worth
                     self.lots[account, symbol] = self.bought_for[account, symbol] = 0
                     self.facts[account] += 1
 
@@ -161,6 +163,10 @@ class Ledger:
 
     def insured(self) -> dict[str, int]:
         return {f"cash:{asset}": minor for asset, minor in self.insurance.items() if minor}
+
+    def rounded(self) -> dict[str, int]:
+        """What positions are not paid of what others are not asked for, at expiry."""
+        return {f"cash:{asset}": minor for asset, minor in self.rounding.items() if minor}
 
     # --- how ------------------------------------------------------------------------------------
 
@@ -216,10 +222,10 @@ class Ledger:
         assert exact.denominator == 1
         return int(exact)
 
-    def _worth_at_the_end(self, it: Contract, index: Fraction) -> int:
+    def _worth_at_the_end(self, it: Contract, index: Fraction, lots: int) -> int:
         unit = 10 ** self.digits[it.pays_in]
         if it.kind == "future":
-            return round(index * it.lot * unit)
+            return round(lots * index * it.lot * unit)
         assert it.strike is not None
         gain = max(index - it.strike if it.is_call else it.strike - index, Fraction(0))
-        return round((gain / index if it.inverse else gain) * it.lot * unit)
+        return round(lots * (gain / index if it.inverse else gain) * it.lot * unit)

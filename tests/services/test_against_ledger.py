@@ -189,6 +189,8 @@ class Both:
         assert selectors.holdings("ccp-custody") == self.ledger.in_custody()
         assert selectors.holdings("ccp-pending") == self.ledger.pending()
         assert selectors.holdings("ccp-insurance") == self.ledger.insured()
+        assert selectors.holdings("ccp-rounding") == self.ledger.rounded()
+        assert selectors.holdings("ccp-settlement") == {}
         assert all(members + house == 0 for _, members, house in selectors.trial_balance())
 
 

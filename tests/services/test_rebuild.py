@@ -44,7 +44,10 @@ def contents() -> dict[str, str]:
     return found
 
 
-NUMBERED = ("clearing_entry", "clearing_holding", "clearing_tradepart", "accounts_roleheld")
+NUMBERED = (
+    *("clearing_entry", "clearing_holding", "clearing_tradepart", "accounts_roleheld"),
+    *("clearing_cycleline", "clearing_exerciseinstruction"),
+)
 
 
 def test_a_rebuild_changes_no_byte(history):

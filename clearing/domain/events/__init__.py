@@ -12,6 +12,7 @@ from clearing.domain.events import (
     accounts,
     adjustments,
     collateral,
+    cycles,
     posttrade,
     prices,
     reconciliation,
@@ -39,6 +40,24 @@ from clearing.domain.events.collateral import (
     WithdrawalRefused,
     WithdrawalRequested,
     WithdrawalSettled,
+)
+from clearing.domain.events.cycles import (
+    AccountSettled,
+    AssignmentDrawn,
+    CycleCleared,
+    CycleClosed,
+    CycleHeld,
+    CycleOpened,
+    ExerciseInstructed,
+    FeeSet,
+    FundingRateFixed,
+    FutureSettled,
+    OptionAssigned,
+    OptionExercised,
+    OptionExpired,
+    PerpetualFunded,
+    SettlementCorrected,
+    SettlementScheduleSet,
 )
 from clearing.domain.events.posttrade import (
     AccountPorted,
@@ -99,6 +118,7 @@ AREAS = (
     adjustments,
     reconciliation,
     posttrade,
+    cycles,
 )
 AccountFact = (
     accounts.AccountFact
@@ -107,6 +127,7 @@ AccountFact = (
     | settlement.AccountFact
     | adjustments.AccountFact
     | posttrade.AccountFact
+    | cycles.AccountFact
 )
 FACTS: tuple[type, ...] = tuple(fact for area in AREAS for fact in area.FACTS)
 
@@ -118,10 +139,12 @@ __all__ = [
     "AccountOpened",
     "AccountPorted",
     "AccountReinstated",
+    "AccountSettled",
     "AccountSuspended",
     "AllocationCancelled",
     "AssetAdmitted",
     "AssetDescribed",
+    "AssignmentDrawn",
     "AveragePriced",
     "BreakExplained",
     "BreakFound",
@@ -131,7 +154,15 @@ __all__ = [
     "CollateralPorted",
     "ContractAdjusted",
     "ContractSettled",
+    "CycleCleared",
+    "CycleClosed",
+    "CycleHeld",
+    "CycleOpened",
+    "ExerciseInstructed",
     "ExpiriesSettled",
+    "FeeSet",
+    "FundingRateFixed",
+    "FutureSettled",
     "GiveUpEnded",
     "GiveUpRequested",
     "InstrumentCodesAssigned",
@@ -147,7 +178,11 @@ __all__ = [
     "LegMoved",
     "LegUnwound",
     "LotsAdjusted",
+    "OptionAssigned",
+    "OptionExercised",
+    "OptionExpired",
     "PenaltyCharged",
+    "PerpetualFunded",
     "PolicySet",
     "PositionMoved",
     "PositionTransferEnded",
@@ -162,6 +197,8 @@ __all__ = [
     "ReconciliationRun",
     "ReleasesCertified",
     "ReleasesHalted",
+    "SettlementCorrected",
+    "SettlementScheduleSet",
     "ToleranceSet",
     "TradeBusted",
     "TradeCorrected",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from clearing.domain.entries import NOVATION, Movement, cash, cost, lots
+from clearing.domain.entries import NOVATION, ROUNDING, Movement, cash, cost, lots
 
 
 def _through_the_house(it: LegMoved | LegUnwound) -> Iterator[Movement]:
@@ -224,6 +224,11 @@ class TradeBusted:
     venue: str
     trade_id: str
     reason: str
+    settlement: str
+    residue: int  # what rounding left where an expired contract was settled again, part by part
+
+    def movements(self) -> Iterator[Movement]:
+        yield Movement(NOVATION, ROUNDING, cash(self.settlement), self.residue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +241,11 @@ class TradeCorrected:
     trade_id: str
     replaced_by: str  # trade id at the same venue
     reason: str
+    settlement: str
+    residue: int  # as of a bust
+
+    def movements(self) -> Iterator[Movement]:
+        yield Movement(NOVATION, ROUNDING, cash(self.settlement), self.residue)
 
 
 # --- on a group's own stream --------------------------------------------------------------------
