@@ -6,9 +6,12 @@ imports one above it to be heard by it.
     trade, collateral, penalty  ->  re-margin the account
     price set sealed            ->  settle expiries  ->  re-margin everybody
     parameters activated        ->  re-margin everybody
-    withdrawal requested        ->  margin tests it and has it settled or refused
+    withdrawal requested        ->  margin tests it and has it approved or refused
+    approved, or confirmed      ->  margin tests it again and has it settled, refused or delayed
+    substitution covered        ->  margin tests it and has it settled, refused or delayed
     run completed               ->  decide the calls of whoever is short or was called, a job each
-    clock advanced              ->  sweep due calls, start periodic and nightly runs, mind cases
+    clock advanced              ->  sweep due calls, and what waits to leave; start periodic and
+                                    nightly runs; mind cases
     call breached               ->  open a case, and walk it step by step
 """
 
@@ -18,11 +21,17 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.clock-advanced.v1": (
         "margin.sweep_calls",
         "margin.schedule_runs",
+        "margin.sweep_withdrawals",
+        "margin.sweep_substitutions",
         "liquidation.watch_cases",
     ),
     "clearing.trade-novated.v1": ("margin.remargin_account",),
     "clearing.collateral-deposited.v1": ("margin.remargin_account",),
     "clearing.withdrawal-requested.v1": ("margin.test_withdrawal",),
+    "clearing.withdrawal-approved.v1": ("margin.release_withdrawal",),
+    "clearing.withdrawal-confirmed.v1": ("margin.release_withdrawal",),
+    "clearing.substitution-covered.v1": ("margin.remargin_account", "margin.release_substitution"),
+    "clearing.substitution-settled.v1": ("margin.remargin_account",),
     "clearing.withdrawal-settled.v1": ("margin.remargin_account",),
     "clearing.withdrawal-refused.v1": ("margin.remargin_account",),
     "clearing.penalty-charged.v1": ("margin.remargin_account",),

@@ -1,7 +1,7 @@
 """The record's tables, one room an area. Rows are written by the store and by projections alone."""
 
 from clearing.models.accounts import AccountState
-from clearing.models.collateral import Withdrawal
+from clearing.models.collateral import CollateralLot, CollateralTerm, Substitution, Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import Block, Command, Event, SealState, Stream
 from clearing.models.prices import PriceBody, PriceSet
@@ -13,6 +13,8 @@ __all__ = [
     "Asset",
     "Block",
     "Clock",
+    "CollateralLot",
+    "CollateralTerm",
     "Command",
     "Entry",
     "Event",
@@ -26,5 +28,6 @@ __all__ = [
     "PriceSet",
     "SealState",
     "Stream",
+    "Substitution",
     "Withdrawal",
 ]

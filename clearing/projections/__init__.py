@@ -13,13 +13,12 @@ from typing import Any
 
 from clearing import models
 from clearing.domain import events
-from clearing.projections import accounts, collateral, prices, reference
+from clearing.projections import accounts, collateral, prices, reference, schedule
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, prices, accounts, collateral)
+AREAS = (reference, schedule, prices, accounts, collateral)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
-    events.CollateralDeposited,
     events.ContractSettled,
     events.PenaltyCharged,
 )

@@ -14,7 +14,11 @@ from clearing.domain import entries
 from clearing.domain.account import Account, Standing
 from clearing.domain.errors import NotFound
 from clearing.domain.scope import Scope, may_see
+from clearing.domain.substitution import OPEN
+from clearing.domain.withdrawal import PENDING
 from clearing.store import Recorded
+
+WithdrawalRow = models.Withdrawal  # for whoever is handed one and may not see the tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +69,17 @@ def account(account_id: str) -> Account:
     row = models.AccountState.objects.filter(account=account_id).first()
     if row is None:
         return Account(account_id=account_id)
-    waiting = models.Withdrawal.objects.filter(account=account_id, status="requested")
+    with connection.cursor() as cursor:
+        names = {"account": account_id, "pending": list(PENDING), "open": list(OPEN)}
+        cursor.execute(_LEAVING, names)
+        leaving = cursor.fetchall()
     return Account(
         account_id=account_id,
         kind=row.kind,
         standing=Standing(row.standing),
         holdings=holdings(account_id),
-        waiting={it.withdrawal_id: (it.asset, it.amount) for it in waiting},
+        waiting={name: (asset, amount) for gone, name, asset, amount in leaving if gone},
+        promised={name: (asset, amount) for gone, name, asset, amount in leaving if not gone},
     )
 
 
@@ -160,3 +168,12 @@ def owned(facts: Iterable[Recorded], *, scope: Scope) -> list[Recorded]:
         return list(facts)
     mine = {row.account_id for row in visible_accounts(scope)}
     return [it for it in facts if getattr(it.fact, "account_id", None) in mine]
+
+
+_LEAVING = """
+    SELECT true, withdrawal_id, asset, amount FROM clearing_withdrawal
+    WHERE account = %(account)s AND status = ANY (%(pending)s)
+    UNION ALL
+    SELECT false, substitution_id, asset, amount FROM clearing_substitution
+    WHERE account = %(account)s AND state = ANY (%(open)s)
+"""

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from clearing import selectors as record
-from clearing.domain import entries
+from clearing.domain import entries, withdrawal
 from clearing.selectors import PositionRow, SealedPrices
 from config.desk import pages, pictures
 from config.desk.pictures import Bar, Point
@@ -41,7 +41,7 @@ def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
         "balances": _balances(held, sealed, digits),
         "withdrawals": [
             {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
-            for it in record.withdrawals(account_id).filter(status="requested")
+            for it in record.withdrawals(account_id).filter(status__in=withdrawal.PENDING)
         ],
         "requirement": _requirement(latest, digits) if latest else None,
         "groups": _groups(latest) if latest else [],

@@ -10,8 +10,10 @@ from margin.selectors.calling import (
     to_decide,
     visible_call,
 )
-from margin.selectors.inputs import Arrays, Resolved, arrays, resolved
+from margin.selectors.cuts import NO_CUTS, Cuts, cuts
+from margin.selectors.inputs import Arrays, Resolved, arrays, resolved, resolved_aside
 from margin.selectors.results import (
+    collateral_cuts,
     components,
     last_completed_run_of_all,
     last_run_of_all,
@@ -27,7 +29,9 @@ from margin.selectors.results import (
 from margin.selectors.rules import ParametersMissing, Rules, rules, rules_named
 
 __all__ = [
+    "NO_CUTS",
     "Arrays",
+    "Cuts",
     "ParametersMissing",
     "Resolved",
     "Rules",
@@ -35,7 +39,9 @@ __all__ = [
     "call",
     "calls",
     "calls_of",
+    "collateral_cuts",
     "components",
+    "cuts",
     "due_calls",
     "last_completed_run_of_all",
     "last_run_of_all",
@@ -48,6 +54,7 @@ __all__ = [
     "requirements",
     "requirements_in",
     "resolved",
+    "resolved_aside",
     "rules",
     "rules_named",
     "run",

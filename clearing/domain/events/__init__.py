@@ -8,7 +8,15 @@ A published fact never changes; `manage.py event_catalogue` freezes their shape.
 
 from __future__ import annotations
 
-from clearing.domain.events import accounts, collateral, prices, reference, settlement, trades
+from clearing.domain.events import (
+    accounts,
+    collateral,
+    prices,
+    reference,
+    schedule,
+    settlement,
+    trades,
+)
 from clearing.domain.events.accounts import (
     AccountClosed,
     AccountOpened,
@@ -17,7 +25,19 @@ from clearing.domain.events.accounts import (
 )
 from clearing.domain.events.collateral import (
     CollateralDeposited,
+    CollateralLocated,
     PenaltyCharged,
+    SubstitutionCancelled,
+    SubstitutionCovered,
+    SubstitutionDelayed,
+    SubstitutionExpired,
+    SubstitutionProposed,
+    SubstitutionRefused,
+    SubstitutionSettled,
+    WithdrawalApproved,
+    WithdrawalConfirmed,
+    WithdrawalDelayed,
+    WithdrawalInstructed,
     WithdrawalRefused,
     WithdrawalRequested,
     WithdrawalSettled,
@@ -36,6 +56,17 @@ from clearing.domain.events.reference import (
     InstrumentResumed,
     PolicySet,
 )
+from clearing.domain.events.schedule import (
+    CollateralAssetAdmitted,
+    CollateralAssetExcluded,
+    CollateralScheduleOpened,
+    ConcentrationLimitSet,
+    DepegRuleSet,
+    HaircutSet,
+    OutflowLimitSet,
+    StressMoveSet,
+    WrongWayRuleSet,
+)
 from clearing.domain.events.settlement import (
     ContractSettled,
 )
@@ -43,7 +74,7 @@ from clearing.domain.events.trades import (
     TradeNovated,
 )
 
-AREAS = (reference, prices, accounts, trades, collateral, settlement)
+AREAS = (reference, prices, accounts, trades, collateral, settlement, schedule)
 AccountFact = (
     accounts.AccountFact | trades.AccountFact | collateral.AccountFact | settlement.AccountFact
 )
@@ -59,19 +90,40 @@ __all__ = [
     "AccountSuspended",
     "AssetAdmitted",
     "ClockAdvanced",
+    "CollateralAssetAdmitted",
+    "CollateralAssetExcluded",
     "CollateralDeposited",
+    "CollateralLocated",
+    "CollateralScheduleOpened",
+    "ConcentrationLimitSet",
     "ContractSettled",
+    "DepegRuleSet",
     "ExpiriesSettled",
+    "HaircutSet",
     "InstrumentExpired",
     "InstrumentHalted",
     "InstrumentListed",
     "InstrumentResumed",
+    "OutflowLimitSet",
     "PenaltyCharged",
     "PolicySet",
     "PriceSetCorrected",
     "PriceSetSealed",
+    "StressMoveSet",
+    "SubstitutionCancelled",
+    "SubstitutionCovered",
+    "SubstitutionDelayed",
+    "SubstitutionExpired",
+    "SubstitutionProposed",
+    "SubstitutionRefused",
+    "SubstitutionSettled",
     "TradeNovated",
+    "WithdrawalApproved",
+    "WithdrawalConfirmed",
+    "WithdrawalDelayed",
+    "WithdrawalInstructed",
     "WithdrawalRefused",
     "WithdrawalRequested",
     "WithdrawalSettled",
+    "WrongWayRuleSet",
 ]
