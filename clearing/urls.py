@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from clearing.api import collateral, holdings, paths, reference, trades, trail
+from clearing.api import (
+    collateral,
+    holdings,
+    lots,
+    paths,
+    reference,
+    substitutions,
+    trades,
+    trail,
+)
 
 assert paths  # registers what `name` and `symbol` mean below
 
@@ -18,6 +27,26 @@ urlpatterns = [
         collateral.OneWithdrawal.as_view(),
         name="withdrawal",
     ),
+    path(
+        "accounts/<name:account_id>/withdrawals/<name:withdrawal_id>/confirm",
+        substitutions.Readiness.as_view(),
+    ),
+    path("accounts/<name:account_id>/collateral/lots", lots.AccountCollateral.as_view()),
+    path("accounts/<name:account_id>/substitutions", substitutions.Substitutions.as_view()),
+    path(
+        "accounts/<name:account_id>/substitutions/<name:substitution_id>",
+        substitutions.OneSubstitution.as_view(),
+        name="substitution",
+    ),
+    path(
+        "accounts/<name:account_id>/substitutions/<name:substitution_id>/confirm",
+        substitutions.Arrival.as_view(),
+    ),
+    path(
+        "accounts/<name:account_id>/substitutions/<name:substitution_id>/cancel",
+        substitutions.Cancellation.as_view(),
+    ),
+    path("collateral/schedule", lots.CollateralSchedule.as_view()),
     path("instruments", reference.Instruments.as_view()),
     path("instruments/<symbol:symbol>", reference.OneInstrument.as_view()),
     path("prices", reference.LatestPrices.as_view()),

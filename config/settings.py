@@ -100,6 +100,7 @@ SURETY_PROJECTIONS = (
     "liquidation.projections",
 )
 SURETY_CHECKS = (  # what `manage.py verify` asks beside the record's own checks
+    "clearing.services.collateral_checks",
     "margin.checks",
     "liquidation.checks",
 )
@@ -191,6 +192,8 @@ SPECTACULAR_SETTINGS = {
         "config.openapi.with_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "WithdrawalState": "clearing.domain.withdrawal.STATES",
+        "SubstitutionState": "clearing.domain.substitution.STATES",
         "CallState": "margin.api.calls.STATES",
         "CaseState": "liquidation.api.cases.STATES",
         "InstrumentKind": "clearing.api.reference.KINDS",

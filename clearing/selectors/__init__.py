@@ -26,8 +26,10 @@ from clearing.selectors.accounts import (
 )
 from clearing.selectors.books import BookColumns, frozen_book, live_book, part
 from clearing.selectors.collateral import (
+    AccountCollateral,
     AssetLots,
     SubstitutionRow,
+    account_collateral,
     announced,
     assets_held,
     collateral_of,
@@ -80,6 +82,7 @@ from clearing.selectors.work import dead_jobs, jobs, oldest_due, open_jobs
 
 __all__ = [
     "AccountBook",
+    "AccountCollateral",
     "AccountRow",
     "AssetLots",
     "AssetUnknown",
@@ -90,6 +93,7 @@ __all__ = [
     "WithdrawalRow",
     "account",
     "account_book",
+    "account_collateral",
     "account_row",
     "account_rows",
     "announced",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -70,7 +71,11 @@ def account(account_id: str) -> Account:
     if row is None:
         return Account(account_id=account_id)
     with connection.cursor() as cursor:
-        names = {"account": account_id, "pending": list(PENDING), "open": list(OPEN)}
+        names: dict[str, Any] = {
+            "account": account_id,
+            "pending": list(PENDING),
+            "open": list(OPEN),
+        }
         cursor.execute(_LEAVING, names)
         leaving = cursor.fetchall()
     return Account(

@@ -20,9 +20,10 @@ from clearing.domain.events.schedule import FACTS
 from clearing.domain.instrument import Instrument, Kind, Payoff
 from clearing.domain.lots import Against, Lot
 from clearing.domain.outflows import Outflow, Side
+from clearing.domain.prices import PriceMissing
 from clearing.domain.schedule import Announced, Schedule
-from clearing.selectors.books import BookColumns
-from clearing.selectors.market import SealedPrices
+from clearing.selectors.books import BookColumns, live_book
+from clearing.selectors.market import SealedPrices, latest_prices
 from clearing.selectors.reference import instruments, scales
 
 SubstitutionRow = models.Substitution  # for whoever is handed one and may not see the tables
@@ -248,6 +249,34 @@ def collateral_of(
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCollateral:
+    """An account's collateral at a time of business, on the latest sealed set."""
+
+    account_id: str
+    at: datetime
+    schedule: Schedule
+    price_sequence: int | None
+    assets: list[AssetLots]
+
+
+def account_collateral(account_id: str, *, at: datetime) -> AccountCollateral:
+    columns, terms = live_book([account_id]), collateral_schedule(at=at)
+    try:
+        sealed = latest_prices()
+    except PriceMissing:
+        sealed = None
+    found = valued(columns, sealed, terms).get(0, []) if sealed else []
+    held = dict(zip(columns.asset, columns.amount, strict=True))
+    return AccountCollateral(
+        account_id=account_id,
+        at=at,
+        schedule=terms,
+        price_sequence=sealed.sequence if sealed else None,
+        assets=collateral_of(account_id, held=held, found=found),
+    )
+
+
 # --- substitutions and what waits ---------------------------------------------------------------
 
 
@@ -326,7 +355,7 @@ def _of_member(
 
 def _gone(asset: str, *, member: str | None, since: datetime) -> list[Outflow]:
     return [
-        Outflow(at=left_at, amount=amount)
+        Outflow(at=left_at, amount=amount)  # type: ignore[arg-type]  # one that left has a time
         for table in (models.Withdrawal, models.Substitution)
         for left_at, amount in _of_member(
             table.objects.filter(asset=asset, left_at__gt=since),  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from clearing import models, selectors, store
 from clearing.domain import account, amounts, clock, lots
@@ -147,7 +148,7 @@ def approve_withdrawal(
     stream = store.claim(f"account-{row.account}")
     if selectors.withdrawal(row.withdrawal_id).status != State.REQUESTED:
         return None
-    of = {
+    of: dict[str, Any] = {
         "account_id": row.account,
         "withdrawal_id": row.withdrawal_id,
         "asset": row.asset,
