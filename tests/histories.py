@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from accounts.services import people, register
 from clearing.domain.policy import Policy
-from clearing.services import collateral, pricing, reference, sealing, timekeeping, trades
+from clearing import selectors
+from clearing.services import (
+    collateral,
+    pricing,
+    reference,
+    schedule,
+    sealing,
+    substitutions,
+    timekeeping,
+    trades,
+)
 from tests.builders import (
     CALL,
     CAUSE,
@@ -34,6 +44,7 @@ def a_history() -> None:
     _withdraw("w-1", account="SOUTH-1", amount="100")
     _withdraw("w-2", account="NORTH-1", amount="8000")
     run_due_jobs()
+    _exchange_of_collateral()
     sealing.seal()
 
     pricing.seal(a_price_set("80000", at=after(hours=2)), cause=CAUSE)
@@ -61,6 +72,35 @@ def _withdraw(key: str, *, account: str, amount: str) -> None:
     collateral.request_withdrawal(
         account, key=key, asset="USDC", amount=amount, at=timekeeping.now(), cause=CAUSE
     )
+
+
+def _exchange_of_collateral() -> None:
+    """A schedule that takes what is held, and bitcoin in place of dollars."""
+    at = timekeeping.now()
+    document = {"reporting": "USDC", "assets": {"BTC": {"admitted": True}}}
+    schedule.set_schedule(document, at=at, cause=CAUSE)
+    for key, state in (("s-1", "covered"), ("s-2", "proposed")):
+        sequence = substitutions.propose(
+            "SOUTH-1",
+            key=key,
+            asset="USDC",
+            amount="700",
+            incoming="BTC",
+            incoming_amount="0.01",
+            expires_at=after(hours=6),
+            at=at,
+            cause=CAUSE,
+        )
+        if state == "covered":
+            substitutions.cover(
+                "SOUTH-1",
+                substitution_id=selectors.recorded(sequence).fact.substitution_id,
+                key="wire-9",
+                custodian="CUSTODY-BANK",
+                at=at,
+                cause=CAUSE,
+            )
+    run_due_jobs()
 
 
 def _closed_account() -> None:

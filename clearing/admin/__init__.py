@@ -1,5 +1,5 @@
 """The record's desk, one room an area."""
 
-from clearing.admin import record
+from clearing.admin import collateral, record
 
-__all__ = ["record"]
+__all__ = ["collateral", "record"]

@@ -45,6 +45,7 @@ def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
         ],
         "requirement": _requirement(latest, digits) if latest else None,
         "groups": _groups(latest) if latest else [],
+        "cuts": _cuts(latest, digits) if latest else [],
         "history": _history(account_id, digits),
         "calls": [
             {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
@@ -135,6 +136,16 @@ def _groups(row: Any) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _cuts(row: Any, digits: dict[str, int]) -> list[dict[str, str]]:
+    """What the collateral schedule requires beyond the method's haircut, asset by asset."""
+    names = ("market", "eligible", "maintenance", "initial")
+    return [
+        {"asset": cut["asset"]}
+        | {name: record.shown(row.asset, cut[name], digits) for name in names}
+        for cut in margin.collateral_cuts(row)
+    ]
 
 
 def moves(scenario: str) -> str:

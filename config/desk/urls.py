@@ -4,10 +4,13 @@ from django.urls import path
 
 from config.desk.accounts import account_page
 from config.desk.cases import case_page
+from config.desk.collateral import collateral_page, schedule_page
 from config.desk.trails import trail_page
 
 urlpatterns = [
     path("accounts/<str:account_id>/", account_page, name="desk-account"),
+    path("accounts/<str:account_id>/collateral/", collateral_page, name="desk-collateral"),
+    path("collateral/", schedule_page, name="desk-schedule"),
     path("cases/<str:case_id>/", case_page, name="desk-case"),
     path("trails/<path:correlation_id>/", trail_page, name="desk-trail"),
 ]
