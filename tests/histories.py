@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from accounts.services import people, register
-from clearing.domain.policy import Policy
 from clearing import selectors
+from clearing.domain.policy import Policy
 from clearing.services import (
     collateral,
     pricing,

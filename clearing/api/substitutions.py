@@ -174,6 +174,7 @@ class Arrival(Door):
     )
     def post(self, request: Request, account_id: str, substitution_id: str) -> Response:
         selectors.creditable(account_id, scope=scope_of(request))
+        selectors.substitution_of(account_id, substitution_id)
         custodian = require_custodian(scope_of(request))
 
         sequence = substitutions.cover(
@@ -204,6 +205,7 @@ class Readiness(Door):
     )
     def post(self, request: Request, account_id: str, withdrawal_id: str) -> Response:
         selectors.creditable(account_id, scope=scope_of(request))
+        selectors.withdrawal_of(account_id, withdrawal_id)
         custodian = require_custodian(scope_of(request))
         key_of(request)
 

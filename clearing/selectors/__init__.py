@@ -36,7 +36,6 @@ from clearing.selectors.collateral import (
     collateral_schedule,
     lots_leaving,
     lots_of,
-    outflow_sides,
     substitution_of,
     substitutions,
     substitutions_due,
@@ -65,6 +64,7 @@ from clearing.selectors.market import (
     prices_as_of,
     prices_at,
 )
+from clearing.selectors.outflows import outflow_sides
 from clearing.selectors.reference import (
     AssetUnknown,
     expiring,

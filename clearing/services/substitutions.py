@@ -152,7 +152,7 @@ def settle(
 
 
 @store.decision
-def delay(
+def hold_back(
     row: models.Substitution, *, goes_at: datetime, reason: str, at: datetime, cause: Cause
 ) -> int | None:
     """It has to wait for room, or for prices. None when it was decided before, or waits for the same

@@ -47,7 +47,7 @@ def release(sequence: int, *, cause: Cause) -> int | None:
     try:
         sealed, rules = record.latest_prices(), selectors.rules()
     except (PriceMissing, ParametersMissing) as missing:
-        return substitutions.delay(
+        return substitutions.hold_back(
             row, goes_at=at + AGAIN, reason=missing.sentence, at=at, cause=cause
         )
     if not sealed.settled:
@@ -61,7 +61,7 @@ def release(sequence: int, *, cause: Cause) -> int | None:
         return substitutions.refuse(row, code=wait.code, reason=wait.sentence, at=at, cause=cause)
     if wait is not None:
         says = f"too much {row.asset} has left the {wait.whose} within the hour"
-        return substitutions.delay(row, goes_at=wait.goes_at, reason=says, at=at, cause=cause)
+        return substitutions.hold_back(row, goes_at=wait.goes_at, reason=says, at=at, cause=cause)
     return substitutions.settle(
         row,
         reporting=rules.reporting,

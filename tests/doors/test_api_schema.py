@@ -16,7 +16,7 @@ from django.core.management import call_command
 from clearing.services import pricing
 from tests.builders import CALL, CAUSE, a_house, a_price_set, after, run_due_jobs
 from tests.doors.callers import Caller, a_report, north, venue
-from tests.doors.test_api_walls import OPEN, doors
+from tests.doors.test_api_walls import OPEN, SWAP, doors
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -106,6 +106,8 @@ def test_answers_are_as_described():
         "/accounts/NORTH-1/withdrawals", {"asset": "USDC", "amount": "1"}, key="out-1"
     )
     must_fit(answer, "post", "/api/v1/accounts/{account_id}/withdrawals")
+    answer = caller.post("/accounts/NORTH-1/substitutions", SWAP, key="swap-1")
+    must_fit(answer, "post", "/api/v1/accounts/{account_id}/substitutions")
     run_due_jobs()
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
@@ -115,6 +117,7 @@ def test_answers_are_as_described():
         "call_id": "NORTH-1-call-1",
         "case_id": "NORTH-1-case-1",
         "withdrawal_id": "NORTH-1:out-1",
+        "substitution_id": "NORTH-1:swap-1",
         "correlation_id": "NORTH-1-call-1",
         "symbol": CALL,
         "code": "not-found",
