@@ -118,7 +118,9 @@ def _accounts(
         if asset.startswith(CASH) and amount > 0:
             cash.setdefault(row, {})[asset.removeprefix(CASH)] = amount
     each = terms.terms.values()
-    of_members = any(it.issuer or it.member_limit or it.member_share for it in each)
+    of_members = any(
+        it.issuer or it.member_limit is not None or it.member_share is not None for it in each
+    )
     watched = {it.underlying for it in each if it.underlying and it.wrong_way_cut}
     member = _members(columns.accounts) if of_members else {}
     return _Accounts(

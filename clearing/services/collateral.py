@@ -92,9 +92,10 @@ def arrived(
     An asset the schedule does not take is a deposit all the same: it is there, and counts for
     nothing. Raises AccountNotOpen, AmountOutOfRange, LocationNotAdmitted.
     """
-    admitted = selectors.collateral_schedule(at=at).of(asset).locations
-    if custodian and admitted and custodian not in admitted:
-        raise LocationNotAdmitted(field="asset", asset=asset, admitted=", ".join(admitted))
+    if custodian:
+        admitted = selectors.collateral_schedule(at=at).of(asset).locations
+        if admitted and custodian not in admitted:
+            raise LocationNotAdmitted(field="asset", asset=asset, admitted=", ".join(admitted))
     held = selectors.account(account_id)
     fact = account.deposit(held, deposit_id=deposit_id, asset=asset, amount=amount)
     sequence = store.append(stream, fact, at=at, cause=cause)

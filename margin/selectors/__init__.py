@@ -10,7 +10,7 @@ from margin.selectors.calling import (
     to_decide,
     visible_call,
 )
-from margin.selectors.cuts import NO_CUTS, Cuts, cuts
+from margin.selectors.cuts import NO_CUTS, Cuts, conflict, cuts
 from margin.selectors.inputs import Arrays, Resolved, arrays, resolved, resolved_aside
 from margin.selectors.results import (
     collateral_cuts,
@@ -41,6 +41,7 @@ __all__ = [
     "calls_of",
     "collateral_cuts",
     "components",
+    "conflict",
     "cuts",
     "due_calls",
     "last_completed_run_of_all",

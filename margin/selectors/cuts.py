@@ -66,7 +66,11 @@ def cuts(
     book: str | None = None,
     prices: Mapping[str, Decimal] | None = None,
 ) -> dict[int, Cuts]:
-    """row -> its cuts, by the schedule in force at `at`; rows without any are left out."""
+    """row -> its cuts, by the schedule in force at `at`; rows without any are left out.
+
+    None of them has any while the schedule counts in another asset than the parameters: then
+    nobody is margined at all (`conflict`).
+    """
     terms = record.collateral_schedule(at=at)
     if not terms.opened or terms.reporting != rules.reporting:
         return {}
@@ -76,6 +80,15 @@ def cuts(
         for row, each in found.items()
         if any(it.cut for it in each)
     }
+
+
+def conflict(rules: Rules, *, at: datetime) -> str:
+    """Why nobody can be margined while the schedule and the parameters count in different assets;
+    empty when they agree, or while there is no schedule."""
+    counts_in = record.collateral_schedule(at=at).reporting
+    if counts_in in ("", rules.reporting):
+        return ""
+    return f"schedule-differs: collateral is counted in {counts_in}, margin in {rules.reporting}"
 
 
 def _line(it: Valued, rules: Rules) -> Line:

@@ -59,7 +59,7 @@ def of(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
 
 def _priced(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
     on = selectors.resolved(pins.sealed, pins.rules)
-    old = stale(pins.sealed, at=pins.at)
+    old = stale(pins.sealed, at=pins.at) or selectors.conflict(pins.rules, at=pins.at)
     inputs = selectors.arrays(columns, on)
     found = requirement(inputs.book, on.market, on.rules.parameters, on.array)
     book = pins.run_id if pins.kind in RUNS_OF_ALL else None
