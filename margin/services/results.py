@@ -29,13 +29,15 @@ from margin.selectors import Resolved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins:
-    """What a run is pinned to."""
+    """What a run is pinned to. `terms_at` is when the collateral schedule is taken: its own time,
+    unless said otherwise."""
 
     run_id: str
     kind: str
     sealed: SealedPrices
     rules: selectors.Rules
     at: datetime
+    terms_at: datetime | None = None
 
 
 def of(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
@@ -59,11 +61,12 @@ def of(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
 
 def _priced(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
     on = selectors.resolved(pins.sealed, pins.rules)
-    old = stale(pins.sealed, at=pins.at) or selectors.conflict(pins.rules, at=pins.at)
+    terms_at = pins.terms_at or pins.at
+    old = stale(pins.sealed, at=pins.at) or selectors.conflict(pins.rules, at=terms_at)
     inputs = selectors.arrays(columns, on)
     found = requirement(inputs.book, on.market, on.rules.parameters, on.array)
     book = pins.run_id if pins.kind in RUNS_OF_ALL else None
-    cut = selectors.cuts(columns, pins.sealed, pins.rules, at=pins.at, book=book)
+    cut = selectors.cuts(columns, pins.sealed, pins.rules, at=terms_at, book=book)
     place = {row: at for at, row in enumerate(inputs.rows)}
     return [
         _row(

@@ -22,7 +22,7 @@ from clearing.services import (
 )
 from liquidation import selectors as liquidation
 from margin import selectors as margin
-from margin.services import runs
+from margin.services import runs, what_if
 from tests.builders import CAUSE, a_house, a_price_set, a_trade, after, run_due_jobs
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,10 @@ def test_a_print_on_our_own_venue_a_doubled_haircut_and_a_new_limit_sell_nobody_
     assert before.equity > before.maintenance
 
     harsh = copy.deepcopy(HOUSE)
-    harsh["assets"]["BTC"] |= {"haircut": "0.2", "concentration": {"account_limit": "1"}}
+    harsh["assets"]["BTC"] |= {
+        "haircut": "0.2",
+        "concentration": {"account_limit": "14000", "member_share": "0.6"},
+    }
     schedule.set_schedule(harsh, at=timekeeping.now(), cause=CAUSE)
     found = a_price_set("90000", at=after(hours=2))
     spot = {"BTC-USDC": type(found.quotes["BTC-USDC"])("54000")}
@@ -121,6 +124,34 @@ def test_a_print_on_our_own_venue_a_doubled_haircut_and_a_new_limit_sell_nobody_
     assert margin.latest_requirement(NORTH).maintenance > after_it.maintenance, (
         "a day later it cuts"
     )
+
+
+def test_what_if_goes_by_the_schedule_that_a_run_goes_by():
+    a_house_by_the_book(usdc="1000")
+    collateral.deposit(NORTH, key="b", asset="BTC", amount="0.3", at=after(hours=1), cause=CAUSE)
+    run_due_jobs()
+    harsh = copy.deepcopy(HOUSE)
+    harsh["assets"]["BTC"]["haircut"] = "0.5"
+    schedule.set_schedule(harsh, at=timekeeping.now(), cause=CAUSE)
+    timekeeping.advance(after(days=1, hours=1), cause=CAUSE)
+    run_due_jobs()
+
+    row = runs.remargin(NORTH, cause=CAUSE)
+    run = runs.run_of_one(
+        "now",
+        record.live_book([NORTH]),
+        sealed=record.latest_prices(),
+        rules=margin.rules(),
+        cause=CAUSE,
+    )
+    (found,) = what_if.levels(
+        record.live_book([NORTH]), price_sequence=record.latest_prices().sequence
+    )
+
+    assert row is not None
+    assert (found.maintenance, found.initial) == (run.maintenance, run.initial)
+    # 8,700 of 27,000 count (60 % of 13,500 and 1,000), and the method's worst scenario takes 3,888
+    assert run.maintenance == 22_188_000_000
 
 
 def test_one_hour_is_not_enough_to_lift_a_limit_and_leave_by_it():
