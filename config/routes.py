@@ -10,10 +10,13 @@ imports one above it to be heard by it.
     price set corrected         ->  settle again by differences
     funding rate fixed          ->  pay it on what was held
     parameters activated        ->  re-margin everybody
-    withdrawal requested        ->  margin tests it and has it settled or refused
+    withdrawal requested        ->  margin tests it and has it approved or refused
+    approved, or confirmed      ->  margin tests it again and has it settled, refused or delayed
+    substitution covered        ->  margin tests it and has it settled, refused or delayed
     run completed               ->  decide the calls of whoever is short or was called, a job each
-    clock advanced              ->  sweep due calls, start periodic and nightly runs, mind cases,
-                                    expire give-ups and transfers nobody took
+    clock advanced              ->  sweep due calls, and what waits to leave; start periodic and
+                                    nightly runs; mind cases; expire give-ups, transfers and
+                                    substitutions nobody took
     call breached               ->  open a case, and walk it step by step
 """
 
@@ -25,6 +28,8 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.clock-advanced.v1": (
         "margin.sweep_calls",
         "margin.schedule_runs",
+        "margin.sweep_withdrawals",
+        "margin.sweep_substitutions",
         "liquidation.watch_cases",
         "clearing.sweep_handovers",
     ),
@@ -35,6 +40,10 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.collateral-ported.v1": ("margin.remargin_account",),
     "clearing.collateral-deposited.v1": ("margin.remargin_account",),
     "clearing.withdrawal-requested.v1": ("margin.test_withdrawal",),
+    "clearing.withdrawal-approved.v1": ("margin.release_withdrawal",),
+    "clearing.withdrawal-confirmed.v1": ("margin.release_withdrawal",),
+    "clearing.substitution-covered.v1": ("margin.remargin_account", "margin.release_substitution"),
+    "clearing.substitution-settled.v1": ("margin.remargin_account",),
     "clearing.withdrawal-settled.v1": ("margin.remargin_account",),
     "clearing.withdrawal-refused.v1": ("margin.remargin_account",),
     "clearing.penalty-charged.v1": ("margin.remargin_account",),

@@ -104,6 +104,7 @@ SURETY_PROJECTIONS = (
 SURETY_CHECKS = (  # what `manage.py verify` asks beside the record's own checks
     "clearing.services.price_checks",
     "clearing.services.documents",
+    "clearing.services.collateral_checks",
     "margin.checks",
     "liquidation.checks",
 )
@@ -196,6 +197,8 @@ SPECTACULAR_SETTINGS = {
         "config.openapi.with_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "WithdrawalState": "clearing.domain.withdrawal.STATES",
+        "SubstitutionState": "clearing.domain.substitution.STATES",
         "CallState": "margin.api.calls.STATES",
         "CaseState": "liquidation.api.cases.STATES",
         "HandoverState": "clearing.api.handovers.STATES",

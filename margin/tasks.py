@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from clearing.services import jobs
-from margin.services import calls, runs, withdrawals
+from margin.services import calls, runs, substitutions, withdrawals
 
 
 @shared_task(name="margin.remargin_account")
@@ -79,3 +79,27 @@ def schedule_runs(*, job_id: int, **_newer: Any) -> None:
 def test_withdrawal(*, job_id: int, **_newer: Any) -> None:
     """Left by every request to withdraw."""
     jobs.run(job_id, lambda it, cause: withdrawals.test(it["sequence"], cause=cause))
+
+
+@shared_task(name="margin.release_withdrawal")
+def release_withdrawal(*, job_id: int, **_newer: Any) -> None:
+    """Left by every approval and confirmation, and by the sweep of what waits for room."""
+    jobs.run(job_id, lambda it, cause: withdrawals.release(it["sequence"], cause=cause))
+
+
+@shared_task(name="margin.sweep_withdrawals")
+def sweep_withdrawals(*, job_id: int, **_newer: Any) -> None:
+    """Left by every step of business time."""
+    jobs.run(job_id, lambda _, cause: withdrawals.sweep(cause=cause))
+
+
+@shared_task(name="margin.release_substitution")
+def release_substitution(*, job_id: int, **_newer: Any) -> None:
+    """Left when what comes in has arrived, and by the sweep of what waits for room."""
+    jobs.run(job_id, lambda it, cause: substitutions.release(it["sequence"], cause=cause))
+
+
+@shared_task(name="margin.sweep_substitutions")
+def sweep_substitutions(*, job_id: int, **_newer: Any) -> None:
+    """Left by every step of business time."""
+    jobs.run(job_id, lambda _, cause: substitutions.sweep(cause=cause))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from accounts.services import people, register
+from clearing import selectors
 from clearing.domain import reconciliation
 from clearing.domain.amendment import Codes
 from clearing.domain.asset import AssetKind, AssetProfile
@@ -26,8 +27,10 @@ from clearing.services import (
     reconciliations,
     reference,
     releases,
+    schedule,
     schedules,
     sealing,
+    substitutions,
     timekeeping,
     trades,
 )
@@ -67,6 +70,7 @@ def a_history() -> None:
     _withdraw("w-1", account="SOUTH-1", amount="100")
     _withdraw("w-2", account="NORTH-1", amount="8000")
     run_due_jobs()
+    _exchange_of_collateral()
     sealing.seal()
 
     pricing.seal(a_price_set("80000", at=after(hours=2)), cause=CAUSE)
@@ -155,6 +159,35 @@ def _reference() -> None:
     listing.describe_asset(token, at=at, cause=CAUSE)
     listing.assign_codes({SPOT: Codes(mic="XDER", dti="4H95J0R2X")}, at=at, cause=CAUSE)
     listing.amend(SPOT, {"price_step": "1"}, reason="a drill", at=at, cause=CAUSE)
+
+
+def _exchange_of_collateral() -> None:
+    """A schedule that takes what is held, and bitcoin in place of dollars."""
+    at = timekeeping.now()
+    document = {"reporting": "USDC", "assets": {"BTC": {"admitted": True}}}
+    schedule.set_schedule(document, at=at, cause=CAUSE)
+    for key, state in (("s-1", "covered"), ("s-2", "proposed")):
+        sequence = substitutions.propose(
+            "SOUTH-1",
+            key=key,
+            asset="USDC",
+            amount="700",
+            incoming="BTC",
+            incoming_amount="0.01",
+            expires_at=after(hours=6),
+            at=at,
+            cause=CAUSE,
+        )
+        if state == "covered":
+            substitutions.cover(
+                "SOUTH-1",
+                substitution_id=selectors.recorded(sequence).fact.substitution_id,
+                key="wire-9",
+                custodian="CUSTODY-BANK",
+                at=at,
+                cause=CAUSE,
+            )
+    run_due_jobs()
 
 
 def _closed_account() -> None:

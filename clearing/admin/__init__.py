@@ -2,6 +2,7 @@
 
 from clearing.admin import (
     chains,
+    collateral,
     evidence,
     prices,
     reconciliation,
@@ -13,6 +14,7 @@ from clearing.admin import (
 
 __all__ = [
     "chains",
+    "collateral",
     "evidence",
     "prices",
     "reconciliation",

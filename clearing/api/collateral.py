@@ -15,6 +15,7 @@ from clearing.api.door import KEY, Door, cause_of, checked, key_of, scope_of
 from clearing.api.fields import DecimalText, Moment, Name
 from clearing.api.pages import SequencePage, newest_first, paged
 from clearing.domain.scope import require_custodian, require_member
+from clearing.domain.withdrawal import STATES
 from clearing.services import collateral, timekeeping
 
 EXAMPLE = {"asset": "USDC", "amount": "250000"}
@@ -42,9 +43,15 @@ class Withdrawal(serializers.Serializer[Any]):
     account_id = serializers.CharField()
     asset = serializers.CharField()
     amount = DecimalText()
-    status = serializers.ChoiceField(choices=["requested", "settled", "refused"])
-    reason = serializers.CharField(help_text="Of a refusal; empty otherwise.")
+    status = serializers.ChoiceField(
+        choices=STATES,
+        help_text="`approved` by margin, `instructed` while the custodian is waited for,"
+        " `confirmed` by it; `waiting` while too much has left within the hour.",
+    )
+    reason = serializers.CharField(help_text="Of a wait or a refusal; empty otherwise.")
     requested_at = Moment()
+    goes_at = Moment(allow_null=True, help_text="While it waits: not before this.")
+    settled_at = Moment(allow_null=True)
     sequence = serializers.IntegerField(help_text="Of the request.")
 
 
@@ -135,7 +142,8 @@ class OneWithdrawal(Door):
         operation_id="get_withdrawal",
         tags=["collateral"],
         summary="One withdrawal",
-        description="Requested until it is decided; then settled, or refused with a reason.",
+        description="It is tested when it is asked for and again when it leaves. In the end it is"
+        " settled, or refused with a reason and the money is back.",
         responses={200: Withdrawal},
     )
     def get(self, request: Request, account_id: str, withdrawal_id: str) -> Response:
@@ -156,6 +164,8 @@ def _shown(row: Any, digits: dict[str, int]) -> dict[str, Any]:
             "status": row.status,
             "reason": row.reason,
             "requested_at": row.requested_at,
+            "goes_at": row.goes_at,
+            "settled_at": row.left_at,
             "sequence": row.sequence,
         }
     )

@@ -19,6 +19,11 @@ from clearing.domain.events import (
     AccountSuspended,
     CollateralDeposited,
     PenaltyCharged,
+    SubstitutionCancelled,
+    SubstitutionExpired,
+    SubstitutionProposed,
+    SubstitutionRefused,
+    SubstitutionSettled,
     TradeNovated,
     WithdrawalRefused,
     WithdrawalRequested,
@@ -70,13 +75,15 @@ class AccountNotFlat(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`holdings` is asset -> amount as in entries; `waiting` is withdrawal -> (asset, amount)."""
+    """`holdings` is asset -> amount as in entries; `waiting` is withdrawal -> (asset, amount), which
+    has left the holdings; `promised` is substitution -> (asset, amount), which is still in them."""
 
     account_id: str = ""
     kind: str = ""
     standing: Standing = Standing.UNOPENED
     holdings: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     waiting: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    promised: Mapping[str, tuple[str, int]] = field(default_factory=lambda: MappingProxyType({}))
 
     def lots(self, symbol: str) -> int:
         return self.holdings.get(entries.lots(symbol), 0)
@@ -86,6 +93,12 @@ class Account:
 
     def cash(self, asset: str) -> int:
         return self.holdings.get(entries.cash(asset), 0)
+
+    def free(self, asset: str) -> int:
+        """Settled cash that is promised to nothing. What a position has gained and not been paid is
+        not in it: that is no holding before a settlement makes it one."""
+        promised = sum(amount for what, amount in self.promised.values() if what == asset)
+        return self.cash(asset) - promised
 
 
 def replay(facts: Iterable[AccountFact], start: Account | None = None) -> Account:
@@ -113,6 +126,17 @@ def evolve(account: Account, fact: AccountFact) -> Account:
         case WithdrawalSettled() | WithdrawalRefused():
             left = {key: row for key, row in account.waiting.items() if key != fact.withdrawal_id}
             return replace(account, waiting=left)
+        case SubstitutionProposed():
+            promise = {fact.substitution_id: (fact.asset, fact.amount)}
+            return replace(account, promised={**account.promised, **promise})
+        case (
+            SubstitutionSettled()
+            | SubstitutionRefused()
+            | SubstitutionExpired()
+            | SubstitutionCancelled()
+        ):
+            kept = {it: row for it, row in account.promised.items() if it != fact.substitution_id}
+            return replace(account, promised=kept)
         case _:
             return account  # it moved something, and that is all
 
@@ -246,8 +270,8 @@ def request_withdrawal(
     """Raises AccountNotOpen, BalanceTooSmall, AmountOutOfRange."""
     _must_be(account, Standing.OPEN)
     amounts.positive(amounts.fitting(amount), field="amount")
-    if account.cash(asset) < amount:
-        raise BalanceTooSmall(field="amount", asset=asset, free=account.cash(asset), asked=amount)
+    if account.free(asset) < amount:
+        raise BalanceTooSmall(field="amount", asset=asset, free=account.free(asset), asked=amount)
     return WithdrawalRequested(
         account_id=account.account_id, withdrawal_id=withdrawal_id, asset=asset, amount=amount
     )

@@ -18,7 +18,7 @@ REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM surety_app;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clearing', '0008_settlement'),
+        ('clearing', '0009_collateral'),
     ]
 
     operations = [

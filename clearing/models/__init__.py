@@ -2,7 +2,7 @@
 
 from clearing.models.accounts import AccountState
 from clearing.models.codes import AssetProfile, InstrumentCodes
-from clearing.models.collateral import Withdrawal
+from clearing.models.collateral import CollateralLot, CollateralTerm, Substitution, Withdrawal
 from clearing.models.ledger import Entry, FrozenAccount, FrozenHolding, Holding
 from clearing.models.log import (
     Block,
@@ -54,6 +54,8 @@ __all__ = [
     "Break",
     "Checkpoint",
     "Clock",
+    "CollateralLot",
+    "CollateralTerm",
     "Command",
     "Cycle",
     "CycleLine",
@@ -87,6 +89,7 @@ __all__ = [
     "SettlementSchedule",
     "Snapshot",
     "Stream",
+    "Substitution",
     "Tolerance",
     "Trade",
     "TradePart",

@@ -27,14 +27,14 @@ from clearing.projections import (
     prices,
     reconciliation,
     reference,
+    schedule,
     settlement,
 )
 from clearing.projections.accounts import account_moved
 
-AREAS = (reference, adjustments, prices, accounts, collateral, reconciliation, settlement)
+AREAS = (reference, adjustments, prices, accounts, collateral, reconciliation, settlement, schedule)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
-    events.CollateralDeposited,
     events.ContractSettled,
     events.PenaltyCharged,
     events.LotsAdjusted,

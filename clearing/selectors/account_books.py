@@ -114,7 +114,7 @@ _NOW = """
     SELECT asset, amount, 0, 0 FROM clearing_holding WHERE account = %(account)s
     UNION ALL
     SELECT %(cash)s || asset, 0, sum(amount), 0 FROM clearing_withdrawal
-    WHERE account = %(account)s AND status = 'requested' GROUP BY asset
+    WHERE account = %(account)s AND status NOT IN ('settled', 'refused') GROUP BY asset
     ORDER BY asset
 """
 

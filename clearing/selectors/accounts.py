@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection
@@ -14,7 +14,11 @@ from clearing.domain import entries
 from clearing.domain.account import Account, Standing
 from clearing.domain.errors import NotFound
 from clearing.domain.scope import Scope, may_see
+from clearing.domain.substitution import OPEN
+from clearing.domain.withdrawal import PENDING
 from clearing.store import Recorded
+
+WithdrawalRow = models.Withdrawal  # for whoever is handed one and may not see the tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +72,10 @@ def account(account_id: str) -> Account:
 
     Read it after claiming the account's stream, and it is the state at the stream's head.
     """
-    row = models.AccountState.objects.filter(account=account_id).first()
-    if row is None:
-        return Account(account_id=account_id)
-    waiting = models.Withdrawal.objects.filter(account=account_id, status="requested")
-    return Account(
-        account_id=account_id,
-        kind=row.kind,
-        standing=Standing(row.standing),
-        holdings=holdings(account_id),
-        waiting={it.withdrawal_id: (it.asset, it.amount) for it in waiting},
-    )
+    found = accounts_by_id([account_id]).get(account_id, Account(account_id=account_id))
+    if account_id in entries.HOUSE_ACCOUNTS:
+        return replace(found, holdings=holdings(account_id))
+    return found
 
 
 def accounts_by_id(account_ids: Sequence[str]) -> dict[str, Account]:
@@ -89,7 +86,9 @@ def accounts_by_id(account_ids: Sequence[str]) -> dict[str, Account]:
 
 def accounts_question(account_ids: Sequence[str]) -> store.Question:
     named = store.texts(account_ids)
-    return store.Question(_ACCOUNTS, [named, named, named])
+    return store.Question(
+        _ACCOUNTS, [named, named, named, store.texts(PENDING), named, store.texts(OPEN)]
+    )
 
 
 def accounts_of(rows: store.Rows) -> dict[str, Account]:
@@ -97,14 +96,17 @@ def accounts_of(rows: store.Rows) -> dict[str, Account]:
     opened: dict[str, tuple[str, Standing]] = {}
     held: dict[str, dict[str, int]] = {}
     waiting: dict[str, dict[str, tuple[str, int]]] = {}
+    promised: dict[str, dict[str, tuple[str, int]]] = {}
     for what, account_id, one, other, amount in rows:
         match what:
             case "stands":
                 opened[account_id] = one, Standing(other)
             case "holds":
                 held.setdefault(account_id, {})[one] = amount
-            case _:
+            case "waits":
                 waiting.setdefault(account_id, {})[one] = other, amount
+            case _:
+                promised.setdefault(account_id, {})[one] = other, amount
     return {
         account_id: Account(
             account_id=account_id,
@@ -112,6 +114,7 @@ def accounts_of(rows: store.Rows) -> dict[str, Account]:
             standing=standing,
             holdings=held.get(account_id, {}),
             waiting=waiting.get(account_id, {}),
+            promised=promised.get(account_id, {}),
         )
         for account_id, (kind, standing) in opened.items()
     }
@@ -211,5 +214,8 @@ _ACCOUNTS = """
     SELECT 'holds', account, asset, '', amount FROM clearing_holding WHERE account = ANY (%b)
     UNION ALL
     SELECT 'waits', account, withdrawal_id, asset, amount
-    FROM clearing_withdrawal WHERE account = ANY (%b) AND status = 'requested'
+    FROM clearing_withdrawal WHERE account = ANY (%b) AND status = ANY (%b)
+    UNION ALL
+    SELECT 'promises', account, substitution_id, asset, amount
+    FROM clearing_substitution WHERE account = ANY (%b) AND state = ANY (%b)
 """

@@ -41,7 +41,7 @@ def custody_of(holder: str, *, effective_at: datetime) -> dict[Key, int]:
     return {("", asset.removeprefix(entries.cash(""))): int(held) for asset, held in rows}
 
 
-def lots_of(symbols: Iterable[str], *, effective_at: datetime) -> dict[Key, int]:
+def lots_by_account(symbols: Iterable[str], *, effective_at: datetime) -> dict[Key, int]:
     """(account, symbol) -> signed lots of every member's account in some instruments."""
     asked: dict[str, Any] = {
         "assets": [entries.lots(symbol) for symbol in symbols],

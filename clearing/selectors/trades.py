@@ -11,10 +11,11 @@ from django.db.models.functions import Abs
 
 from clearing import models
 from clearing.domain import events
-from clearing.domain.account import Account, Standing
+from clearing.domain.account import Account
 from clearing.domain.errors import NotFound
 from clearing.domain.parts import Part
 from clearing.domain.scope import Scope
+from clearing.selectors.accounts import accounts_by_id
 from clearing.selectors.log import as_recorded
 from clearing.store import Recorded
 
@@ -219,25 +220,9 @@ def members_of(accounts: Sequence[str]) -> dict[str, str]:
 
 
 def accounts_held(accounts: Sequence[str]) -> dict[str, Account]:
-    """Many accounts from their snapshots, in three statements; claim their streams first."""
-    holdings: dict[str, dict[str, int]] = {account_id: {} for account_id in accounts}
-    for account_id, asset, amount in models.Holding.objects.filter(
-        account__in=list(accounts)
-    ).values_list("account", "asset", "amount"):
-        holdings[account_id][asset] = amount
-    waiting: dict[str, dict[str, tuple[str, int]]] = {account_id: {} for account_id in accounts}
-    for row in models.Withdrawal.objects.filter(account__in=list(accounts), status="requested"):
-        waiting[row.account][row.withdrawal_id] = (row.asset, row.amount)
-    found = {account_id: Account(account_id=account_id) for account_id in accounts}
-    for state in models.AccountState.objects.filter(account__in=list(accounts)):
-        found[state.account] = Account(
-            account_id=state.account,
-            kind=state.kind,
-            standing=Standing(state.standing),
-            holdings=holdings[state.account],
-            waiting=waiting[state.account],
-        )
-    return found
+    """Many accounts from their snapshots, unopened ones too; claim their streams first."""
+    found = accounts_by_id(accounts)
+    return {name: found.get(name, Account(account_id=name)) for name in accounts}
 
 
 def expiry_price(symbol: str) -> tuple[str, str]:

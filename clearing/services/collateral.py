@@ -1,15 +1,30 @@
-"""Deposits, and withdrawals in two steps: encumbered at once, settled or refused after a test."""
+"""Deposits, and withdrawals: encumbered at once, approved and settled, or refused, after a test."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
-from clearing import selectors, store
-from clearing.domain import account, amounts
+from clearing import models, selectors, store
+from clearing.domain import account, amounts, clock, lots
 from clearing.domain.cause import Cause
-from clearing.domain.errors import Refusal
+from clearing.domain.errors import NotFound, Refusal
+from clearing.domain.events import (
+    CollateralLocated,
+    WithdrawalApproved,
+    WithdrawalConfirmed,
+    WithdrawalDelayed,
+    WithdrawalInstructed,
+)
+from clearing.domain.withdrawal import LEAVING, State, WithdrawalNotInstructed
 from clearing.services import releases
+
+
+class LocationNotAdmitted(Refusal):
+    code = "location-not-admitted"
+    says = "The schedule does not take this asset from that custodian."
+    remedy = "Deliver it through one that the schedule names."
 
 
 class WithdrawalTaken(Refusal):
@@ -37,16 +52,60 @@ def deposit(
     Raises AssetUnknown, AmountNotExact, AmountOutOfRange, AccountNotOpen, KeyReused.
     """
     content = json.dumps(["deposit", account_id, asset, amount])
-    minor = amounts.exact(
-        amounts.decimal(amount, field="amount"), scale=selectors.scale(asset), field="amount"
-    )
+    units = minor(asset, amount, field="amount")
     stream = store.claim(f"account-{account_id}")
     recorded = store.earlier(scope=holder or cause.actor, key=key, content=content)
     if recorded is not None:
         return recorded
-    fact = account.deposit(selectors.account(account_id), deposit_id=key, asset=asset, amount=minor)
-    sequence = store.append(stream, fact, at=at, cause=cause)
+    sequence = arrived(
+        stream,
+        account_id,
+        deposit_id=key,
+        asset=asset,
+        amount=units,
+        custodian=holder.removeprefix("custodian:"),
+        at=at,
+        cause=cause,
+    )
     return store.remember(scope=holder or cause.actor, key=key, content=content, sequence=sequence)
+
+
+def minor(asset: str, amount: str, *, field: str) -> int:
+    """Raises AssetUnknown, NotANumber, AmountNotExact, AmountOutOfRange."""
+    return amounts.exact(
+        amounts.decimal(amount, field=field), scale=selectors.scale(asset), field=field
+    )
+
+
+def arrived(
+    stream: store.Stream,
+    account_id: str,
+    *,
+    deposit_id: str,
+    asset: str,
+    amount: int,
+    custodian: str,
+    at: datetime,
+    cause: Cause,
+) -> int:
+    """A new lot in a decision that has claimed its account, and who has it if anybody said.
+
+    An asset the schedule does not take is a deposit all the same: it is there, and counts for
+    nothing. Raises AccountNotOpen, AmountOutOfRange, LocationNotAdmitted.
+    """
+    if custodian:
+        admitted = selectors.collateral_schedule(at=at).of(asset).locations
+        if admitted and custodian not in admitted:
+            raise LocationNotAdmitted(field="asset", asset=asset, admitted=", ".join(admitted))
+    held = selectors.account(account_id)
+    fact = account.deposit(held, deposit_id=deposit_id, asset=asset, amount=amount)
+    sequence = store.append(stream, fact, at=at, cause=cause)
+    if custodian:
+        lies = CollateralLocated(
+            account_id=account_id, lot_id=lots.named(sequence), custodian=custodian
+        )
+        store.append(stream, lies, at=at, cause=cause)
+    return sequence
 
 
 @store.decision
@@ -58,9 +117,7 @@ def request_withdrawal(
     Raises as `deposit`, BalanceTooSmall and ReleasesAreHalted.
     """
     content = json.dumps(["withdrawal", account_id, asset, amount])
-    minor = amounts.exact(
-        amounts.decimal(amount, field="amount"), scale=selectors.scale(asset), field="amount"
-    )
+    units = minor(asset, amount, field="amount")
     stream = store.claim(f"account-{account_id}")
     recorded = store.earlier(scope=cause.actor, key=key, content=content)
     if recorded is not None:
@@ -72,10 +129,90 @@ def request_withdrawal(
     ):
         raise WithdrawalTaken(field="key", key=key)
     fact = account.request_withdrawal(
-        selectors.account(account_id), withdrawal_id=withdrawal_id, asset=asset, amount=minor
+        selectors.account(account_id), withdrawal_id=withdrawal_id, asset=asset, amount=units
     )
     sequence = store.append(stream, fact, at=at, cause=cause)
     return store.remember(scope=cause.actor, key=key, content=content, sequence=sequence)
+
+
+@store.decision
+def approve_withdrawal(
+    row: models.Withdrawal,
+    *,
+    run_id: str,
+    reporting: str,
+    free: int,
+    stressed_free: int,
+    at: datetime,
+    cause: Cause,
+) -> int | None:
+    """Margin's first yes. Where the schedule wants a custodian to confirm, that one is asked now;
+    elsewhere the fact leads on to the second test. None when it was decided before."""
+    stream = store.claim(f"account-{row.account}")
+    if selectors.withdrawal(row.withdrawal_id).status != State.REQUESTED:
+        return None
+    of: dict[str, Any] = {
+        "account_id": row.account,
+        "withdrawal_id": row.withdrawal_id,
+        "asset": row.asset,
+        "amount": row.amount,
+    }
+    approved = WithdrawalApproved(
+        **of, run_id=run_id, reporting=reporting, free=free, stressed_free=stressed_free
+    )
+    sequence = store.append(stream, approved, at=at, cause=cause)
+    if selectors.collateral_schedule(at=at).of(row.asset).custodian_confirms:
+        store.append(stream, WithdrawalInstructed(**of), at=at, cause=cause)
+    return sequence
+
+
+@store.decision
+def confirm_withdrawal(
+    account_id: str, *, withdrawal_id: str, custodian: str, at: datetime, cause: Cause
+) -> int | None:
+    """The custodian stands ready to pay. None when it said so before.
+
+    Where it is known with whom the money lies, others have nothing to confirm. Raises NotFound,
+    WithdrawalNotInstructed.
+    """
+    stream = store.claim(f"account-{account_id}")
+    row = selectors.withdrawal_of(account_id, withdrawal_id)
+    with_whom = {
+        lot.custodian for lot in selectors.lots_leaving(account_id, withdrawal_id) if lot.custodian
+    }
+    if with_whom and custodian not in with_whom:
+        raise NotFound(field="withdrawal_id", withdrawal=withdrawal_id)
+    if row.status != State.INSTRUCTED:
+        if row.status in (State.CONFIRMED, State.WAITING, State.SETTLED):
+            return None
+        raise WithdrawalNotInstructed(field="withdrawal_id", state=row.status)
+    fact = WithdrawalConfirmed(
+        account_id=account_id,
+        withdrawal_id=withdrawal_id,
+        asset=row.asset,
+        amount=row.amount,
+        custodian=custodian,
+    )
+    return store.append(stream, fact, at=at, cause=cause)
+
+
+@store.decision
+def delay_withdrawal(
+    row: models.Withdrawal, *, goes_at: datetime, reason: str, at: datetime, cause: Cause
+) -> int | None:
+    """It may leave, and has to wait for room. None when it was decided before."""
+    stream = store.claim(f"account-{row.account}")
+    if selectors.withdrawal(row.withdrawal_id).status not in LEAVING:
+        return None
+    fact = WithdrawalDelayed(
+        account_id=row.account,
+        withdrawal_id=row.withdrawal_id,
+        asset=row.asset,
+        amount=row.amount,
+        goes_at=clock.text(goes_at),
+        reason=reason,
+    )
+    return store.append(stream, fact, at=at, cause=cause)
 
 
 @store.decision

@@ -170,7 +170,7 @@ def _sides(it: Statement) -> tuple[dict[Key, int], dict[Key, int], dict[str, Ter
         return ours, theirs, means
     symbols = sorted({line.asset for line in stated})
     terms = {symbol: selectors.instrument(symbol) for symbol in symbols}
-    ours = selectors.lots_of(symbols, effective_at=it.at)
+    ours = selectors.lots_by_account(symbols, effective_at=it.at)
     theirs = {reconciliation.key_of(line): _lots(line, terms[line.asset]) for line in stated}
     means = {symbol: Terms(unit="lots", halts=terms[symbol].settlement) for symbol in symbols}
     return ours, theirs, means

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from clearing import selectors as record
-from clearing.domain import entries
+from clearing.domain import entries, withdrawal
 from clearing.selectors import PositionRow, SealedPrices
 from config.desk import pages, pictures, points
 from config.desk.pictures import Bar, Point
@@ -45,11 +45,12 @@ def account_page(request: HttpRequest, account_id: str) -> HttpResponse:
         "balances": _balances(held, sealed, digits),
         "withdrawals": [
             {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
-            for it in record.withdrawals(account_id).filter(status="requested")
+            for it in record.withdrawals(account_id).filter(status__in=withdrawal.PENDING)
             if not asked.then
         ],
         "requirement": _requirement(latest, digits) if latest else None,
         "groups": _groups(latest) if latest else [],
+        "cuts": _cuts(latest, digits) if latest else [],
         "history": _history(account_id, digits),
         "calls": [
             {"row": it, "amount": record.shown(it.asset, it.amount, digits)}
@@ -140,6 +141,16 @@ def _groups(row: Any) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _cuts(row: Any, digits: dict[str, int]) -> list[dict[str, str]]:
+    """What the collateral schedule requires beyond the method's haircut, asset by asset."""
+    names = ("market", "eligible", "maintenance", "initial")
+    return [
+        {"asset": cut["asset"]}
+        | {name: record.shown(row.asset, cut[name], digits) for name in names}
+        for cut in margin.collateral_cuts(row)
+    ]
 
 
 def moves(scenario: str) -> str:

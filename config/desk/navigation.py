@@ -66,6 +66,13 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
                 _list("Price policy", "rule", "clearing_pricerules"),
                 _list("Instruments", "candlestick_chart", "clearing_instrument"),
                 _list("Assets", "paid", "clearing_asset"),
+                {
+                    "title": "Collateral schedule",
+                    "icon": "rule",
+                    "link": reverse_lazy("desk-schedule"),
+                },
+                _list("Collateral lots", "inventory_2", "clearing_collaterallot"),
+                _list("Substitutions", "swap_horiz", "clearing_substitution"),
                 _list("Withdrawals", "output", "clearing_withdrawal"),
                 _list("Sealed blocks", "lock", "clearing_block"),
                 _list("Checkpoints", "verified", "clearing_checkpoint"),

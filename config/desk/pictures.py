@@ -27,6 +27,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From one value to another, as plain numbers."""
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One run's levels, as plain numbers; `label` says when."""
 
@@ -66,6 +75,38 @@ def _bar(bar: Bar, row: int, end: float, zero: float, unit: str) -> str:
         f'<rect x="{min(end, zero):.2f}%" y="{top}" width="{width:.2f}%" height="{ROW - 4}"/>'
         f'<text class="amount" x="100%" y="{middle}" text-anchor="end">{short(bar.value)}</text></g>'
     )
+
+
+def waterfall(found: Sequence[Step], *, key: str, title: str, unit: str) -> str:
+    """What is left of a value after each step: a step down hangs where the one before it ended.
+
+    A step that starts at zero is a value of its own: the first, and the last.
+    """
+    highest = max([0.0, *(max(it.start, it.end) for it in found)]) or 1.0
+
+    def place(value: float) -> float:
+        return LEFT + value / highest * (RIGHT - LEFT)
+
+    rows = []
+    for row, it in enumerate(found):
+        top, whole = row * ROW + 2, it.start == 0.0
+        left, right = sorted((place(it.start), place(it.end)))
+        change = it.end - it.start
+        middle = top + ROW - 6
+        rows.append(
+            f'<g class="bar {"gain" if whole else "loss"}">'
+            f"<title>{escape(it.name)}: {change:,.2f} {escape(unit)}</title>"
+            f'<text class="name" x="0" y="{middle}">{escape(it.name)}</text>'
+            f'<rect x="{left:.2f}%" y="{top}" width="{max(right - left, 0.15):.2f}%"'
+            f' height="{ROW - 4}"/><text class="amount" x="100%" y="{middle}"'
+            f' text-anchor="end">{short(change)}</text></g>'
+        )
+    first, last = (found[0].end, found[-1].end) if found else (0.0, 0.0)
+    says = (
+        f"Of {first:,.2f} {unit}, {last:,.2f} {unit} is left after {max(len(found) - 2, 0)} cuts."
+    )
+    height = ROW * len(found) + 4
+    return _picture("".join(rows), key=key, title=title, says=says, height=height)
 
 
 def levels(points: Sequence[Point], *, key: str, unit: str) -> str:

@@ -13,7 +13,7 @@ from clearing.domain import amounts, clock, instrument, statement
 from clearing.domain import events as book
 from clearing.domain.instrument import Instrument, Payoff
 from clearing.store import Recorded
-from config.desk import after_trading, settlement_wording
+from config.desk import after_trading, collateral_wording, settlement_wording
 from liquidation.domain import events as unpaid
 from liquidation.domain import plan
 from margin import selectors as margin
@@ -325,6 +325,7 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
     book.WithdrawalRequested: _moved("asked to withdraw"),
     book.WithdrawalSettled: _moved("withdrew"),
     book.WithdrawalRefused: _refused,
+    **collateral_wording.SAYS,
     book.ContractSettled: _settled,
     book.PenaltyCharged: lambda it, words: (
         f"{it.account_id} is charged a penalty of {words.money(it.amount, it.asset)}: {it.reason}"

@@ -80,9 +80,29 @@ class Group(serializers.Serializer[Any]):
     vector = Scenario(many=True, help_text="Every scenario.")
 
 
+class CollateralCut(serializers.Serializer[Any]):
+    """An asset that the collateral schedule cuts, in the result's asset."""
+
+    asset = serializers.CharField()
+    market = DecimalText(help_text="Its market value.")
+    not_admitted = DecimalText()
+    haircut = DecimalText()
+    concentration = DecimalText()
+    wrong_way = DecimalText()
+    depeg = DecimalText()
+    eligible = DecimalText(help_text="What is left of it.")
+    maintenance = DecimalText(
+        help_text="In `maintenance`: what is cut beyond the method's haircut."
+    )
+    initial = DecimalText(help_text="In `initial`: the same at that level.")
+
+
 class Requirement(Levels):
     price_set = serializers.CharField(help_text="SHA-256 of the sealed prices: their name.")
     groups = Group(many=True, help_text="Per margin group in which the account has something.")
+    collateral = CollateralCut(
+        many=True, help_text="What the collateral schedule requires beside the method."
+    )
 
 
 EXAMPLE = {
@@ -118,6 +138,7 @@ EXAMPLE = {
             "vector": [{"name": "spot -15 %, vol up", "amount": "-13500.0"}],
         }
     ],
+    "collateral": [],
 }
 
 
@@ -151,9 +172,13 @@ class LatestRequirement(Door):
             }
             for group in selectors.components(row)
         ]
-        price_set = selectors.run(row.run_id).price_set
-        levels = _levels(row, record.scales())
-        return Response(Requirement({**levels, "price_set": price_set, "groups": groups}).data)
+        digits = record.scales()
+        parts = {
+            "price_set": selectors.run(row.run_id).price_set,
+            "groups": groups,
+            "collateral": [_cut(it, row.asset, digits) for it in selectors.collateral_cuts(row)],
+        }
+        return Response(Requirement({**_levels(row, digits), **parts}).data)
 
 
 class Requirements(Door):
@@ -179,6 +204,13 @@ class Requirements(Door):
                 found, **query, by="id", show=lambda row: Levels(_levels(row, digits)).data
             )
         )
+
+
+def _cut(line: dict[str, Any], asset: str, digits: dict[str, int]) -> dict[str, str]:
+    return {
+        name: value if name == "asset" else record.shown(asset, value, digits)
+        for name, value in line.items()
+    }
 
 
 def _levels(row: Any, digits: dict[str, int]) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from margin.selectors.calling import (
     to_decide,
     visible_call,
 )
-from margin.selectors.inputs import Arrays, Resolved, arrays, resolved
+from margin.selectors.cuts import NO_CUTS, Cuts, conflict, cuts
+from margin.selectors.inputs import Arrays, Resolved, arrays, resolved, resolved_aside
 from margin.selectors.results import (
+    collateral_cuts,
     components,
     last_completed_run_of_all,
     last_run_of_all,
@@ -28,7 +30,9 @@ from margin.selectors.rules import ParametersMissing, Rules, rules, rules_named
 from margin.selectors.surfaces import SetSurface, set_surfaces
 
 __all__ = [
+    "NO_CUTS",
     "Arrays",
+    "Cuts",
     "ParametersMissing",
     "Resolved",
     "Rules",
@@ -37,7 +41,10 @@ __all__ = [
     "call",
     "calls",
     "calls_of",
+    "collateral_cuts",
     "components",
+    "conflict",
+    "cuts",
     "due_calls",
     "last_completed_run_of_all",
     "last_run_of_all",
@@ -50,6 +57,7 @@ __all__ = [
     "requirements",
     "requirements_in",
     "resolved",
+    "resolved_aside",
     "rules",
     "rules_named",
     "run",

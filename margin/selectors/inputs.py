@@ -69,7 +69,10 @@ class _Place:
     reason: str = ""
 
 
+MOST_ASIDE = 4
+
 _markets: dict[tuple[str, str], Resolved] = {}
+_aside: dict[tuple[str, str], Resolved] = {}
 
 
 def resolved(prices: SealedPrices, in_force: Rules) -> Resolved:
@@ -81,6 +84,18 @@ def resolved(prices: SealedPrices, in_force: Rules) -> Resolved:
         _markets.clear()
         _markets[key] = found
     return found
+
+
+def resolved_aside(prices: SealedPrices, in_force: Rules) -> Resolved:
+    """The same for a set that is asked about beside the latest, which stays kept."""
+    key = (prices.name, in_force.name)
+    if key in _markets:
+        return _markets[key]
+    if key not in _aside:
+        while len(_aside) >= MOST_ASIDE:
+            _aside.pop(next(iter(_aside)))
+        _aside[key] = _resolve(prices, in_force)
+    return _aside[key]
 
 
 def _resolve(prices: SealedPrices, in_force: Rules) -> Resolved:

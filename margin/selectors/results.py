@@ -90,6 +90,13 @@ def components(row: models.Requirement) -> list[dict[str, Any]]:
     return groups
 
 
+def collateral_cuts(row: models.Requirement) -> list[dict[str, Any]]:
+    """Per asset: its market value, each cut of the collateral schedule and what each level requires
+    for them beyond the method's haircut; minor units of the result's asset."""
+    lines: list[dict[str, Any]] = json.loads(row.detail).get("collateral", [])
+    return lines
+
+
 _LATEST = """
     SELECT latest.id, latest.run_id, latest.account, latest.account_version,
            latest.account_sequence, latest.price_sequence, latest.parameter_set, latest.at,

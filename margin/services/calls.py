@@ -17,7 +17,7 @@ from margin import selectors
 from margin.domain import calls, events
 from margin.domain.calls import Calls, Levels
 from margin.domain.events import WITHDRAWAL, CallFact
-from margin.services import runs
+from margin.services import runs, withdrawals
 
 
 def decide_run(sequence: int, *, cause: Cause) -> int:
@@ -48,7 +48,7 @@ def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
     account that moved since, or is under other parameters now, is margined afresh first.
     """
     store.claim(f"call-{account_id}")
-    if record.account(account_id).waiting:
+    if withdrawals.under_test(account_id):
         raise jobs.NotYet("a withdrawal of the account is being decided")
     at = timekeeping.now()  # a decision that comes late still gives the member its time
     found = selectors.requirement_in(run_id, account_id)
@@ -64,6 +64,10 @@ def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
         if fresh.reason:
             return []
         levels = selectors.levels(fresh)
+    if levels.equity < levels.initial and (
+        returned := withdrawals.take_back(account_id, cause=cause)
+    ):
+        return returned  # with its money back the account is margined anew, and decided on then
     return _decide(account_id, levels, at=at, cause=cause, rule=calls.decide)
 
 

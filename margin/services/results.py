@@ -19,6 +19,7 @@ from clearing import selectors as record
 from clearing.domain import amounts, prices
 from clearing.selectors import BookColumns, SealedPrices, part
 from margin import selectors
+from margin.domain.events import RUNS_OF_ALL
 from margin.domain.results import result_hash
 from margin.engine import shapes
 from margin.engine.aggregate import SumOverflow
@@ -28,13 +29,15 @@ from margin.selectors import Resolved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins:
-    """What a run is pinned to."""
+    """What a run is pinned to. `terms_at` is when the collateral schedule is taken: its own time,
+    unless said otherwise."""
 
     run_id: str
     kind: str
     sealed: SealedPrices
     rules: selectors.Rules
     at: datetime
+    terms_at: datetime | None = None
 
 
 def of(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
@@ -58,9 +61,12 @@ def of(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
 
 def _priced(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
     on = selectors.resolved(pins.sealed, pins.rules)
-    old = stale(pins.sealed, at=pins.at)
+    terms_at = pins.terms_at or pins.at
+    old = stale(pins.sealed, at=pins.at) or selectors.conflict(pins.rules, at=terms_at)
     inputs = selectors.arrays(columns, on)
     found = requirement(inputs.book, on.market, on.rules.parameters, on.array)
+    book = pins.run_id if pins.kind in RUNS_OF_ALL else None
+    cut = selectors.cuts(columns, pins.sealed, pins.rules, at=terms_at, book=book)
     place = {row: at for at, row in enumerate(inputs.rows)}
     return [
         _row(
@@ -70,6 +76,7 @@ def _priced(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
             on,
             found=None if old or row in inputs.refused else (found, place[row]),
             reason=old or inputs.refused.get(row, ""),
+            cuts=cut.get(row, selectors.NO_CUTS),
         )
         for row in range(len(columns.accounts))
     ]
@@ -93,13 +100,17 @@ def _row(
     *,
     found: tuple[shapes.Requirement, int] | None,
     reason: str,
+    cuts: selectors.Cuts = selectors.NO_CUTS,
 ) -> dict[str, Any]:
     equity = maintenance = initial = 0
     detail: dict[str, Any] = {}
     if found is not None:
         result, at = found
         equity, maintenance, initial = _minor(result, at, scale=on.rules.scale)
+        maintenance, initial = maintenance + cuts.maintenance, initial + cuts.initial
         detail = _detail(result, at, on)
+        if cuts.lines:
+            detail["collateral"] = cuts.shown()
     named = {
         "account": columns.accounts[row],
         "account_version": columns.versions[row],
@@ -120,7 +131,7 @@ def _row(
 def _minor(result: shapes.Requirement, at: int, *, scale: int) -> tuple[int, int, int]:
     """Equity rounds down and requirements up: against the member, by less than one minor unit."""
     equity, maintenance, initial = (
-        _without_noise(float(column[at]), scale=scale)
+        without_noise(float(column[at]), scale=scale)
         for column in (result.equity, result.maintenance, result.initial)
     )
     return (
@@ -130,7 +141,7 @@ def _minor(result: shapes.Requirement, at: int, *, scale: int) -> tuple[int, int
     )
 
 
-def _without_noise(value: float, *, scale: int) -> Decimal:
+def without_noise(value: float, *, scale: int) -> Decimal:
     """To a tenth of a minor unit: 0.3 of a coin is 0.299999999999999988 as a float, and must not be
     rounded down for that. Otherwise a call that is paid to the last unit would stay open."""
     with localcontext(prec=60):

@@ -17,7 +17,7 @@ from clearing import selectors
 from clearing.services import checkpoints, cycles, pricing, sealing
 from tests.builders import CALL, CAUSE, a_house, a_price_set, after, run_due_jobs
 from tests.doors.callers import Caller, a_report, north, officer, venue
-from tests.doors.test_api_walls import OFFICERS, OPEN, doors, what_follows_the_trade
+from tests.doors.test_api_walls import OFFICERS, OPEN, SWAP, doors, what_follows_the_trade
 from tests.tampering import count_from_one
 
 ASKED = {"/api/v1/trial-balance/accounts": {"ledger": "cash:USDC", "group": "client"}}
@@ -114,6 +114,8 @@ def test_answers_are_as_described(settings, tmp_path):
         "/accounts/NORTH-1/withdrawals", {"asset": "USDC", "amount": "1"}, key="out-1"
     )
     must_fit(answer, "post", "/api/v1/accounts/{account_id}/withdrawals")
+    answer = caller.post("/accounts/NORTH-1/substitutions", SWAP, key="swap-1")
+    must_fit(answer, "post", "/api/v1/accounts/{account_id}/substitutions")
     run_due_jobs()
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
@@ -130,6 +132,7 @@ def test_answers_are_as_described(settings, tmp_path):
         "call_id": "NORTH-1-call-1",
         "case_id": "NORTH-1-case-1",
         "withdrawal_id": "NORTH-1:out-1",
+        "substitution_id": "NORTH-1:swap-1",
         "correlation_id": "NORTH-1-call-1",
         "symbol": CALL,
         "venue": "XDER",

@@ -39,6 +39,7 @@ pytestmark = pytest.mark.django_db
 
 # What stands in paths: one member's things, or everybody's. A new kind must be put in one of them.
 NORTHS = {
+    "substitution_id": "NORTH-1:swap-1",
     "account_id": "NORTH-1",
     "call_id": "NORTH-1-call-1",
     "case_id": "NORTH-1-case-1",
@@ -58,7 +59,11 @@ EVERYBODYS = {
     "venue": "XDER",
     "cycle_id": "ad-hoc-1",
 }
-DEPOSITS = "accounts/<name:account_id>/deposits"  # the custodian's door, and nobody else's
+CUSTODY = (  # the custodian's doors, and nobody else's
+    "accounts/<name:account_id>/deposits",
+    "accounts/<name:account_id>/withdrawals/<name:withdrawal_id>/confirm",
+    "accounts/<name:account_id>/substitutions/<name:substitution_id>/confirm",
+)
 OFFICERS = {"trial-balance", "trial-balance/accounts"}  # the whole house's, for its officers alone
 
 TRADE = "trades/<name:venue>/<name:trade_id>"
@@ -85,7 +90,17 @@ BODIES: dict[str, dict[str, Any]] = {
     "position-transfers/<name:transfer_id>/accept": {"account_id": "NORTH-1"},
 }
 # Right once, or only after something else: the owner is told why not, and not that it is not there.
-NOT_NOW = {"call-not-open", "handover-ended", "trade-ended", "out-of-scope", "request-not-valid"}
+NOT_NOW = {
+    *("call-not-open", "handover-ended", "trade-ended", "out-of-scope", "request-not-valid"),
+    *("withdrawal-not-instructed", "substitution-not-open"),
+}
+SWAP = {
+    "asset": "USDC",
+    "amount": "1",
+    "incoming": "BTC",
+    "incoming_amount": "1",
+    "expires_at": "2026-01-02T00:00:00Z",
+}
 OPEN = {"problems", "problems/<name:code>", "schema", "docs", "<path:other>"}  # no key needed
 
 
@@ -139,6 +154,7 @@ def norths_things(db, settings, tmp_path):
     )
     what_follows_the_trade()
     north().post("/accounts/NORTH-1/withdrawals", body, key="out-1")
+    north().post("/accounts/NORTH-1/substitutions", SWAP, key="swap-1")
     run_due_jobs()
     for hour, index in ((3, "82000"), (4, "76000")):
         pricing.seal(a_price_set(index, at=after(hours=hour)), cause=CAUSE)
@@ -181,8 +197,8 @@ def test_the_routes_are_found():
 
 def test_the_owner_reaches_every_route(norths_things):
     caller = north()
-    body = {"asset": "USDC", "amount": "1", "symbol": CALL, "abandon_lots": 0}
-    others = dict.fromkeys(VENUES, venue()) | {DEPOSITS: custodian()}
+    body = SWAP | {"symbol": CALL, "abandon_lots": 0}
+    others = dict.fromkeys(VENUES, venue()) | dict.fromkeys(CUSTODY, custodian())
     others |= dict.fromkeys(OFFERED, Caller(a_key(member="EAST")))
 
     for method, path, _ in sorted(PRIVATE, key=lambda door: door[1] in VENUES):
@@ -212,7 +228,7 @@ def test_what_is_anothers_is_not_there_on_any_route(norths_things, who):
     before = events()
 
     for method, path, _ in PRIVATE:
-        if who is custodian and path == DEPOSITS:
+        if who is custodian and path in CUSTODY:
             continue
         foreign = ask(caller, method, path, NORTHS)
         nobodys = ask(caller, method, path, NOBODYS)
