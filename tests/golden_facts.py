@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 CORPUS = Path(__file__).parent / "golden" / "facts.jsonl"
+# Fields whose text is itself spelled by a rule (clearing.domain.settlement.Line).
+SPELLED = {"lines": '[["vm","BTC-PERP","USDC",5,"90000.5",450,-7,7],["fee","","USDC",2,"",0,-3,0]]'}
 
 
 def corpus() -> list[dict[str, Any]]:
@@ -43,13 +45,16 @@ def a_sample(fact: type) -> Any:
         elif kind == "int":
             values[it.name] = -place if place % 3 == 0 else 1_000 + place
         else:
-            values[it.name] = f'{it.name} \u00e9 "{place}"'
+            values[it.name] = SPELLED.get(it.name, f'{it.name} \u00e9 "{place}"')
     return fact(**values)
 
 
 def main() -> None:
+    import os
+
     import django
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     from clearing import codec
 
