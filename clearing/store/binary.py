@@ -98,24 +98,37 @@ def times(instants: Sequence[datetime]) -> Times:
 
 
 def texts(strings: Sequence[str | None]) -> Texts:
-    encoded = [None if it is None else it.encode() for it in strings]
-    return Texts(_of_any_length(_TEXT, encoded))
+    if None in strings:
+        each = [_NULL if it is None else _sized(it.encode()) for it in strings]
+        return Texts(_head(_TEXT, len(strings), nulls=True) + b"".join(each))
+    return Texts(_joined(_TEXT, [it.encode() for it in strings if it is not None]))
+
+
+def repeated(strings: Sequence[str]) -> Texts:
+    """The same for few texts that come again and again: each is encoded once."""
+    sized = {it: _sized(it.encode()) for it in set(strings)}
+    return Texts(_head(_TEXT, len(strings)) + b"".join([sized[it] for it in strings]))
 
 
 def byteas(strings: Sequence[bytes]) -> Bytes:
-    return Bytes(_of_any_length(_BYTEA, strings))
+    return Bytes(_joined(_BYTEA, strings))
 
 
-def _of_any_length(element: int, strings: Sequence[bytes | None]) -> bytes:
-    size = struct.Struct(">i").pack
-    parts = [_head(element, len(strings), nulls=None in strings)]
-    for it in strings:
-        if it is None:
-            parts.append(size(-1))
-        else:
-            parts.append(size(len(it)))
-            parts.append(it)
-    return b"".join(parts)
+_NULL = struct.pack(">i", -1)
+
+
+def _sized(it: bytes) -> bytes:
+    return len(it).to_bytes(4, "big") + it
+
+
+def _joined(element: int, strings: Sequence[bytes]) -> bytes:
+    """Each after its length, which are packed in one go."""
+    count = len(strings)
+    sizes = struct.pack(f">{count}i", *map(len, strings))
+    parts = [b""] * (2 * count)
+    parts[::2] = [sizes[at : at + 4] for at in range(0, 4 * count, 4)]
+    parts[1::2] = strings
+    return _head(element, count) + b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

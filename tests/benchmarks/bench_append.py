@@ -72,6 +72,16 @@ def _durable(
     return rows[:1] if what else rows
 
 
+def _fact() -> Any:
+    """One that nothing follows from, of the size of a price set's."""
+    from clearing.domain.events import AssignmentDrawn
+
+    return AssignmentDrawn(
+        cycle_id="expiry-1", symbol="BTC-20260101", algorithm="a draw", seed="a" * 64,
+        exercised=400, shorts="[]", assigned='[["A comparison",400]]',
+    )  # fmt: skip
+
+
 # --- sides ------------------------------------------------------------------------------------
 
 
@@ -80,18 +90,9 @@ def _sides(url: str) -> dict[str, Any]:
     import psycopg
 
     from clearing import codec, store
-    from clearing.domain.events import PriceSetCorrected
     from tests.builders import CAUSE, START
 
-    fact = PriceSetCorrected(
-        corrects=1,
-        price_set="a" * 64,
-        source="a venue",
-        at="2026-01-01T00:00:00.000000Z",
-        quotes=400,
-        simulated=True,
-        reason="a comparison",
-    )
+    fact = _fact()
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("CREATE TABLE bench_event (LIKE clearing_event INCLUDING ALL)")
     payload = codec.encode(fact)
@@ -147,13 +148,9 @@ INSERT = """
 def _batches(url: str, asked: Any) -> list[Row]:
     """A thousand events of one stream in one save; and many of many streams in one load."""
     from clearing import store
-    from clearing.domain.events import PriceSetCorrected
     from tests.builders import CAUSE, START
 
-    fact = PriceSetCorrected(
-        corrects=1, price_set="a" * 64, source="a venue", at="2026-01-01", quotes=400,
-        simulated=True, reason="a comparison",
-    )  # fmt: skip
+    fact = _fact()
     library = peer.Writer(url)
 
     @store.decision

@@ -13,11 +13,7 @@ from psycopg import errors
 
 from clearing import models, selectors, store
 from clearing.domain.cause import Cause
-from clearing.domain.events import (
-    CollateralDeposited,
-    InstrumentHalted,
-    PriceSetCorrected,
-)
+from clearing.domain.events import AssignmentDrawn, CollateralDeposited, InstrumentHalted
 from clearing.services import replays, verification
 from config.routes import LOOKS_AT_STATE
 from tests.builders import CAUSE, START, a_house, after
@@ -27,9 +23,10 @@ pytestmark = pytest.mark.django_db
 HALTED = InstrumentHalted(symbol="NONE", reason="a test")
 
 
-def corrected(**but) -> PriceSetCorrected:
-    usual = {"corrects": 1, "price_set": "", "source": "", "at": "", "quotes": 1}
-    return PriceSetCorrected(**{**usual, "simulated": True, "reason": "", **but})
+def drawn(**but) -> AssignmentDrawn:
+    """A fact that nothing follows from: no entries, no rows, no jobs."""
+    usual = {"cycle_id": "", "symbol": "", "algorithm": "", "seed": "", "exercised": 1}
+    return AssignmentDrawn(**{**usual, "shorts": "[]", "assigned": "[]", **but})
 
 
 def deposited(account: str = "SOUTH-1", *, amount: int = 1, key: str = "d") -> CollateralDeposited:
@@ -87,7 +84,7 @@ def test_the_server_and_python_hash_awkward_facts_alike(
     reason, actor, correlation, cause, at, one_call
 ):
     asked_by = Cause(actor=actor, correlation_id=correlation, sequence=cause)
-    fact, at = corrected(reason=reason), at.replace(tzinfo=UTC)
+    fact, at = drawn(seed=reason), at.replace(tzinfo=UTC)
 
     with transaction.atomic():
         if one_call:
@@ -101,9 +98,9 @@ def test_the_server_and_python_hash_awkward_facts_alike(
 
 
 def test_both_doors_and_a_load_continue_one_chain():
-    store.append_once("reconciliation-A", corrected(), at=START, cause=CAUSE)
-    append_all(*[("reconciliation-A", corrected(quotes=each)) for each in range(3)])
-    store.load([store.Told("reconciliation-A", corrected(), after(hours=1))], cause=CAUSE)
+    store.append_once("reconciliation-A", drawn(), at=START, cause=CAUSE)
+    append_all(*[("reconciliation-A", drawn(exercised=each)) for each in range(3)])
+    store.load([store.Told("reconciliation-A", drawn(), after(hours=1))], cause=CAUSE)
 
     assert check_chain("reconciliation-A") == 5
 
@@ -114,7 +111,7 @@ def test_both_doors_and_a_load_continue_one_chain():
 def test_facts_of_many_streams_stand_in_the_order_given_and_each_stream_counts_on():
     names = ["B", "A", "B", "C", "A", "B"]
 
-    sequences = append_all(*[(f"reconciliation-{name}", corrected(source=name)) for name in names])
+    sequences = append_all(*[(f"reconciliation-{name}", drawn(symbol=name)) for name in names])
 
     rows = models.Event.objects.order_by("sequence")
     assert list(rows.values_list("sequence", flat=True)) == sequences
@@ -212,7 +209,7 @@ def test_a_key_leads_to_the_first_and_the_last_of_its_facts():
 def test_of_many_keys_the_one_that_was_reused_is_named():
     store.append_once(
         "reconciliation-A",
-        corrected(),
+        drawn(),
         at=START,
         cause=CAUSE,
         key=store.Key(scope="s", key="k", content="this"),
@@ -229,7 +226,7 @@ def test_of_many_keys_the_one_that_was_reused_is_named():
 
 
 def once(stream: str = "reconciliation-A", **rest) -> int:
-    return store.append_once(stream, corrected(), at=START, cause=CAUSE, **rest)
+    return store.append_once(stream, drawn(), at=START, cause=CAUSE, **rest)
 
 
 def test_a_single_call_is_one_statement():
@@ -380,29 +377,32 @@ def seen(monkeypatch) -> list[tuple[str, list[int]]]:
     def many(recorded: list[store.Recorded]) -> None:
         found.append(("many", [it.sequence for it in recorded]))
 
-    projectors = {PriceSetCorrected.NAME: (many, one), CollateralDeposited.NAME: (many,)}
+    projectors = {AssignmentDrawn.NAME: (many, one), CollateralDeposited.NAME: (many,)}
     for where in ("clearing.store.appending.projectors", "clearing.store.projectors"):
         monkeypatch.setattr(where, lambda: projectors)
     return found
 
 
-def test_a_projector_of_many_gets_all_facts_of_an_append_at_once_and_last(seen):
+def test_a_projector_of_many_waits_for_more_until_a_fact_is_applied_alone(seen):
     sequences = append_all(
-        ("reconciliation-A", corrected()),
+        ("reconciliation-A", drawn()),
         ("account-SOUTH-1", deposited()),
-        ("reconciliation-A", corrected()),
+        ("reconciliation-A", drawn()),
     )
 
-    assert seen == [("one", sequences[:1]), ("one", sequences[2:]), ("many", sequences)]
+    assert seen == [
+        *(("many", sequences[:1]), ("one", sequences[:1])),
+        *(("many", sequences[1:]), ("one", sequences[2:])),
+    ]
 
 
 def test_a_replay_gives_it_a_stretch_at_once(seen, monkeypatch):
-    sequences = [append_all(("reconciliation-A", corrected()))[0] for _ in range(5)]
-    monkeypatch.setattr(replays, "STRETCH", 3)
+    moves = [("account-SOUTH-1", deposited(key=f"{each}")) for each in range(5)]
+    sequences = [append_all(it)[0] for it in moves]
+    monkeypatch.setattr(replays, "STRETCH", 9)  # facts and their entries: three deposits
     seen.clear()
 
     with replays.aside():
         replays.replay(after=sequences[0] - 1)
 
-    assert [it for kind, it in seen if kind == "many"] == [sequences[:3], sequences[3:]]
-    assert [it for kind, it in seen if kind == "one"] == [[each] for each in sequences]
+    assert seen == [("many", sequences[:3]), ("many", sequences[3:])]
