@@ -155,11 +155,7 @@ def ask(questions: Sequence[Question]) -> list[Rows]:
     """
     connection.ensure_connection()
     there = connection.connection
-    if there not in _taught:
-        for packed, dumper in _DUMPERS.items():
-            there.adapters.register_dumper(packed, dumper)
-        there.prepare_threshold = PREPARED_AT_ONCE
-        _taught.add(there)
+    _teach(there)
     start = perf_counter()
     with connection.wrap_database_errors:
         if len(questions) == 1 and (there.autocommit or there.info.transaction_status):
@@ -173,6 +169,32 @@ def ask(questions: Sequence[Question]) -> list[Rows]:
         sent = "; ".join(it.statement for it in questions)
         connection.queries_log.append({"sql": sent, "time": seconds})
     return answers
+
+
+def put(statement: str, parameters: Sequence[Any]) -> None:
+    """Run a statement that answers nothing, inside a transaction, planned anew each time.
+
+    For projectors: in a replay a table's name means another table (`replays.aside`), and a plan that
+    was kept would go on meaning the first.
+    """
+    connection.ensure_connection()
+    there = connection.connection
+    _teach(there)
+    start = perf_counter()
+    with connection.wrap_database_errors:
+        psycopg.Cursor(there).execute(statement.encode(), parameters, prepare=False)
+    if connection.queries_logged:
+        seconds = f"{perf_counter() - start:.3f}"
+        connection.queries_log.append({"sql": statement, "time": seconds})
+
+
+def _teach(there: Any) -> None:
+    """Let a connection send arrays that are packed already."""
+    if there not in _taught:
+        for packed, dumper in _DUMPERS.items():
+            there.adapters.register_dumper(packed, dumper)
+        there.prepare_threshold = PREPARED_AT_ONCE
+        _taught.add(there)
 
 
 def _sent(there: Any, it: Question) -> Any:
