@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakSet
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
@@ -153,21 +153,22 @@ def ask(questions: Sequence[Question]) -> list[Rows]:
 
     Each statement sees what was committed when it began, as if they were sent one by one.
     """
-    connection.ensure_connection()
-    there = connection.connection
+    ours = connections[DEFAULT_DB_ALIAS]  # once: Django's `connection` looks it up at every touch
+    ours.ensure_connection()
+    there = ours.connection
     _teach(there)
     start = perf_counter()
-    with connection.wrap_database_errors:
+    with ours.wrap_database_errors:
         if len(questions) == 1 and (there.autocommit or there.info.transaction_status):
             answers = [_sent(there, it).fetchall() for it in questions]
         else:
             with there.pipeline():
                 cursors = [_sent(there, it) for it in questions]
                 answers = [cursor.fetchall() for cursor in cursors]
-    if connection.queries_logged:
+    if ours.queries_logged:
         seconds = f"{perf_counter() - start:.3f}"
         sent = "; ".join(it.statement for it in questions)
-        connection.queries_log.append({"sql": sent, "time": seconds})
+        ours.queries_log.append({"sql": sent, "time": seconds})
     return answers
 
 
@@ -177,15 +178,16 @@ def put(statement: str, parameters: Sequence[Any]) -> None:
     For projectors: in a replay a table's name means another table (`replays.aside`), and a plan that
     was kept would go on meaning the first.
     """
-    connection.ensure_connection()
-    there = connection.connection
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    there = ours.connection
     _teach(there)
     start = perf_counter()
-    with connection.wrap_database_errors:
+    with ours.wrap_database_errors:
         psycopg.Cursor(there).execute(statement.encode(), parameters, prepare=False)
-    if connection.queries_logged:
+    if ours.queries_logged:
         seconds = f"{perf_counter() - start:.3f}"
-        connection.queries_log.append({"sql": statement, "time": seconds})
+        ours.queries_log.append({"sql": statement, "time": seconds})
 
 
 def _teach(there: Any) -> None:
