@@ -24,7 +24,7 @@ class BustBody(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
 
 
-class CorrectionBody(BustBody):
+class TradeCorrectionBody(BustBody):
     new_trade_id = Name(max_length=32, help_text="An id of its own; it then is a trade like any.")
     symbol = Name(max_length=40)
     quantity = DecimalText()
@@ -73,7 +73,7 @@ class Correction(Door):
         description="Busts it and registers it on other terms under an id of its own, in one"
         " decision; the two are linked. What was allocated or given up of the old one is undone.",
         parameters=[KEY],
-        request=CorrectionBody,
+        request=TradeCorrectionBody,
         responses={200: Done},
         examples=[
             OpenApiExample(
@@ -95,7 +95,7 @@ class Correction(Door):
         scope = scope_of(request)
         selectors.visible_trade(venue, trade_id, scope=scope)
         require_venue(scope)
-        key, body = key_of(request), checked(CorrectionBody, request.data)
+        key, body = key_of(request), checked(TradeCorrectionBody, request.data)
 
         sequence = busts.correct(
             venue,

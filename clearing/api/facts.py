@@ -20,8 +20,10 @@ from clearing.domain.instrument import Instrument
 # a fact has none, in the asset its stream named last.
 ASSET_OF = {
     **dict.fromkeys(("cash", "cost", "value", "drawn"), "settlement"),
-    **dict.fromkeys(("residue_cash", "residue_cost"), "settlement"),
+    **dict.fromkeys(("residue", "residue_cash", "residue_cost"), "settlement"),
+    **dict.fromkeys(("free", "stressed_free", "eligible_before", "eligible_after"), "reporting"),
     "delivered": "underlying",
+    "incoming_amount": "incoming",
 }
 AMOUNTS = frozenset(
     {

@@ -75,7 +75,7 @@ class CycleNotBalanced(Refusal):
 
 
 class ScheduleNotValid(Refusal):
-    code = "schedule-not-valid"
+    code = "settlement-schedule-not-valid"
     says = "This is not when a book can be settled."
     remedy = "Name times of day as 08:00,16:00 in UTC, or minutes that divide a day."
 

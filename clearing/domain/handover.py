@@ -31,7 +31,7 @@ class HandoverEnded(Refusal):
 
 
 class DeadlineNotValid(Refusal):
-    code = "deadline-not-valid"
+    code = "handover-deadline-not-valid"
     says = "The deadline must lie ahead, within the limit."
 
 

@@ -1,19 +1,16 @@
 """Questions: positions, balances, prices, one stream, the trail of one request."""
 
 from clearing.selectors.account_books import (
-    AccountBook,
     PositionRow,
     account_book,
     book_as_of,
     positions,
 )
 from clearing.selectors.accounts import (
-    AccountRow,
     WithdrawalRow,
     account,
     account_row,
     account_rows,
-    accounts_by_id,
     accounts_of,
     accounts_question,
     creditable,
@@ -29,11 +26,7 @@ from clearing.selectors.accounts import (
     withdrawals,
 )
 from clearing.selectors.blocks import (
-    Epoch,
-    NotSealed,
     Sealed,
-    SealLag,
-    block_of,
     epochs,
     inclusion_proof,
     latest_checkpoint,
@@ -59,7 +52,6 @@ from clearing.selectors.collateral import (
     account_collateral,
     announced,
     assets_held,
-    collateral_of,
     collateral_schedule,
     lots_leaving,
     lots_of,
@@ -71,20 +63,12 @@ from clearing.selectors.collateral import (
     withdrawals_waiting,
 )
 from clearing.selectors.corrections import (
-    expired_on,
-    fixings_on,
-    lines_on,
-    payouts_on,
     standing_name,
-    standing_names,
-    stands_for,
-    steps_of,
 )
 from clearing.selectors.log import (
     as_recorded,
     assets_named,
     facts_after,
-    json_facts,
     latest_facts,
     recorded,
     sealed_up_to,
@@ -102,9 +86,8 @@ from clearing.selectors.market import (
     prices_at,
 )
 from clearing.selectors.outflows import outflow_sides
-from clearing.selectors.points import extent, point
+from clearing.selectors.points import point
 from clearing.selectors.prices import (
-    Peg,
     batches_between,
     batches_named,
     deferrals,
@@ -187,7 +170,6 @@ from clearing.selectors.statements import (
 from clearing.selectors.trades import (
     accounts_held,
     allocation,
-    allocations,
     expiry_price,
     handover,
     handovers,
@@ -215,40 +197,32 @@ from clearing.selectors.trades import (
 from clearing.selectors.trial_balances import (
     TrialAccount,
     TrialColumn,
-    TrialLine,
     trial_accounts,
     trial_balance_at,
 )
 from clearing.selectors.units import Unit, units
 from clearing.selectors.whole_book import ColumnsChanged, balances
 from clearing.selectors.wording import teller
-from clearing.selectors.work import dead_jobs, jobs, oldest_due, open_jobs
+from clearing.selectors.work import dead_jobs, jobs, open_jobs
 
 __all__ = [
     "STATEMENT_COLUMNS",
-    "AccountBook",
     "AccountCollateral",
-    "AccountRow",
     "AssetLots",
     "AssetUnknown",
     "BookColumns",
     "ColumnsChanged",
     "CycleSums",
-    "Epoch",
     "MemberLine",
     "MovementRow",
-    "NotSealed",
-    "Peg",
     "Period",
     "PositionRow",
-    "SealLag",
     "Sealed",
     "SealedPrices",
     "StatementPage",
     "SubstitutionRow",
     "TrialAccount",
     "TrialColumn",
-    "TrialLine",
     "Unit",
     "WithdrawalRow",
     "account",
@@ -256,12 +230,10 @@ __all__ = [
     "account_collateral",
     "account_row",
     "account_rows",
-    "accounts_by_id",
     "accounts_held",
     "accounts_of",
     "accounts_question",
     "allocation",
-    "allocations",
     "announced",
     "as_recorded",
     "asset_profiles",
@@ -271,12 +243,10 @@ __all__ = [
     "balances",
     "batches_between",
     "batches_named",
-    "block_of",
     "book_as_of",
     "breaks",
     "business_clock",
     "codes",
-    "collateral_of",
     "collateral_schedule",
     "columns_of",
     "creditable",
@@ -290,14 +260,11 @@ __all__ = [
     "described",
     "epochs",
     "exercise_instructions",
-    "expired_on",
     "expiring",
     "expiry_price",
-    "extent",
     "facts_after",
     "fees",
     "fixing",
-    "fixings_on",
     "found_break",
     "frozen_book",
     "funded_so_far",
@@ -311,7 +278,6 @@ __all__ = [
     "instrument",
     "instruments",
     "jobs",
-    "json_facts",
     "known_breaks",
     "late_in_funded",
     "latest_checkpoint",
@@ -319,7 +285,6 @@ __all__ = [
     "latest_of",
     "latest_prices",
     "leg_moves",
-    "lines_on",
     "live_book",
     "locked_instrument",
     "locked_instruments",
@@ -334,7 +299,6 @@ __all__ = [
     "newest_blocks",
     "number_of",
     "obligations",
-    "oldest_due",
     "open_cycles",
     "open_jobs",
     "outflow_sides",
@@ -346,7 +310,6 @@ __all__ = [
     "owns",
     "part",
     "part_of",
-    "payouts_on",
     "peg",
     "pegs",
     "point",
@@ -387,12 +350,9 @@ __all__ = [
     "source_row",
     "standing_breaks",
     "standing_name",
-    "standing_names",
-    "stands_for",
     "statement_lines",
     "statement_page",
     "statement_rows",
-    "steps_of",
     "stream",
     "substitution_of",
     "substitutions",

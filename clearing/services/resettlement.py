@@ -18,6 +18,7 @@ from clearing.domain.cycles import CycleNotBalanced, CycleUnderWay, Kind, State
 from clearing.domain.events import CycleOpened, PriceSetCorrected, SettlementCorrected
 from clearing.domain.expiry import Final
 from clearing.domain.instrument import Instrument
+from clearing.selectors import corrections
 from clearing.services import cycles, funding, timekeeping
 from clearing.services.jobs import NotYet
 
@@ -29,17 +30,17 @@ def resettle(correction: int, *, cause: Cause) -> list[str]:
     """
     recorded = selectors.recorded(correction)
     fact: PriceSetCorrected = recorded.fact
-    chain = selectors.stands_for(fact.corrects)
+    chain = corrections.stands_for(fact.corrects)
     cause = cause.because_of(correction)
     try:
         cycles.finish_open(cause=cause)
-        revalued = {line.symbol for _, line in selectors.lines_on(chain)}
+        revalued = {line.symbol for _, line in corrections.lines_on(chain)}
         done = [_revalue(it, chain, correction, cause=cause) for it in sorted(revalued)]
-        expired = selectors.expired_on(chain)
+        expired = corrections.expired_on(chain)
         done += [_pay_out_again(it, chain, correction, cause=cause) for it in expired]
     except CycleUnderWay as wait:
         raise NotYet(wait.sentence) from wait
-    done += [funding.settle(at, cause=cause) for at in selectors.fixings_on(chain)]
+    done += [funding.settle(at, cause=cause) for at in corrections.fixings_on(chain)]
     return [cycle_id for cycle_id in done if cycle_id]
 
 
@@ -52,14 +53,14 @@ def _revalue(symbol: str, chain: set[int], correction: int, *, cause: Cause) -> 
     cycle_id, stream = _claim(symbol, correction)
     if stream.version:
         return None
-    it, names = selectors.locked_instrument(symbol), selectors.standing_names()
-    lines = selectors.lines_on(names, symbol=symbol)
+    it, names = selectors.locked_instrument(symbol), corrections.standing_names()
+    lines = corrections.lines_on(names, symbol=symbol)
     latest = {line.account: (at, line) for at, line in lines if at in chain}
     streams = store.claim_all(f"account-{account}" for account in latest)
     marks = {at: _mark(symbol, names[at]) for at in {at for at, _ in lines}}
     values = {(line.cycle, line.account): _value(it, line, marks[at]) for at, line in lines}
     _check(symbol, values)
-    steps = selectors.steps_of(symbol, latest)
+    steps = corrections.steps_of(symbol, latest)
     facts = []
     for account, (at, line) in sorted(latest.items()):
         mine = {cycle: value for (cycle, who), value in values.items() if who == account}
@@ -120,7 +121,7 @@ def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Caus
         return None
     it = selectors.locked_instrument(symbol)
     expired = selectors.cycle(f"expiry-{symbol}")
-    name = selectors.standing_names()[expired.price_sequence]
+    name = corrections.standing_names()[expired.price_sequence]
     held, paid = _paid_out(symbol)
     streams = store.claim_all(f"account-{account}" for account in held)
     final = Final(
@@ -155,7 +156,7 @@ def _paid_out(symbol: str) -> tuple[dict[str, int], dict[str, int]]:
     """(account -> lots at expiry, account -> payout so far before cost)."""
     held: dict[str, int] = {}
     paid: dict[str, int] = {}
-    for line in selectors.payouts_on(symbol):
+    for line in corrections.payouts_on(symbol):
         held.setdefault(line.account, line.count)
         paid[line.account] = line.value  # a correction says the whole payout again
     return held, paid
@@ -191,7 +192,7 @@ def _record(
         cycle_id=cycle_id,
         kind=Kind.CORRECTION,
         slot=facts[0].corrects,
-        price_set=selectors.standing_names()[min(chain)],
+        price_set=corrections.standing_names()[min(chain)],
         price_sequence=min(chain),
         accounts=len(facts),
         watermark=cause.sequence or 0,

@@ -41,11 +41,12 @@ def advance(to: datetime, *, mode: str = clock.STORY, cause: Cause) -> int | Non
 
 
 def tick(*, cause: Cause) -> int | None:
-    """The wall clock feeds business time, unless a story does."""
-    row = selectors.business_clock()
-    if row is not None and row.mode != clock.LIVE:
+    """The wall clock feeds business time, unless a story does; where it was put back, business time
+    waits for it."""
+    row, wall = selectors.business_clock(), datetime.now(UTC)
+    if row is not None and (row.mode != clock.LIVE or wall < row.now):
         return None
-    return advance(datetime.now(UTC), mode=clock.LIVE, cause=cause)
+    return advance(wall, mode=clock.LIVE, cause=cause)
 
 
 @store.decision

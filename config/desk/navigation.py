@@ -48,37 +48,43 @@ def sidebar(_: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         _proof(),
-        {
-            "title": "The record",
-            "separator": True,
-            "items": [
-                _list("Events", "history", "clearing_event"),
-                _list("Trades", "swap_horiz", "clearing_trade"),
-                _list("Give-ups and transfers", "move_up", "clearing_handover"),
-                _list("Allocations", "call_split", "clearing_allocation"),
-                _list("Average price groups", "balance", "clearing_pricegroup"),
-                _list("Settlement cycles", "sync_alt", "clearing_cycle"),
-                _list("Funding rates", "percent", "clearing_fundingfixing"),
-                _list("Price sets", "price_check", "clearing_priceset"),
-                _list("Price sources", "campaign", "clearing_pricesource"),
-                _list("Observations", "visibility", "clearing_observationbatch"),
-                _list("Windows without a set", "event_busy", "clearing_pricedeferral"),
-                _list("Price policy", "rule", "clearing_pricerules"),
-                _list("Instruments", "candlestick_chart", "clearing_instrument"),
-                _list("Assets", "paid", "clearing_asset"),
-                {
-                    "title": "Collateral schedule",
-                    "icon": "rule",
-                    "link": reverse_lazy("desk-schedule"),
-                },
-                _list("Collateral lots", "inventory_2", "clearing_collaterallot"),
-                _list("Substitutions", "swap_horiz", "clearing_substitution"),
-                _list("Withdrawals", "output", "clearing_withdrawal"),
-                _list("Sealed blocks", "lock", "clearing_block"),
-                _list("Checkpoints", "verified", "clearing_checkpoint"),
-            ],
-        },
+        *_record(),
     ]
+
+
+def _record() -> list[dict[str, Any]]:
+    schedule = reverse_lazy("desk-schedule")
+    groups = {
+        "Trades": [
+            _list("Trades", "swap_horiz", "clearing_trade"),
+            _list("Give-ups and transfers", "move_up", "clearing_handover"),
+            _list("Allocations", "call_split", "clearing_allocation"),
+            _list("Average price groups", "balance", "clearing_pricegroup"),
+            _list("Instruments", "candlestick_chart", "clearing_instrument"),
+            _list("Assets", "paid", "clearing_asset"),
+        ],
+        "Settlement and collateral": [
+            _list("Settlement cycles", "sync_alt", "clearing_cycle"),
+            _list("Funding rates", "percent", "clearing_fundingfixing"),
+            {"title": "Collateral schedule", "icon": "rule", "link": schedule},
+            _list("Collateral lots", "inventory_2", "clearing_collaterallot"),
+            _list("Substitutions", "swap_horiz", "clearing_substitution"),
+            _list("Withdrawals", "output", "clearing_withdrawal"),
+        ],
+        "Prices": [
+            _list("Price sets", "price_check", "clearing_priceset"),
+            _list("Price sources", "campaign", "clearing_pricesource"),
+            _list("Observations", "visibility", "clearing_observationbatch"),
+            _list("Windows without a set", "event_busy", "clearing_pricedeferral"),
+            _list("Price policy", "rule", "clearing_pricerules"),
+        ],
+        "The log": [
+            _list("Events", "history", "clearing_event"),
+            _list("Sealed blocks", "lock", "clearing_block"),
+            _list("Checkpoints", "verified", "clearing_checkpoint"),
+        ],
+    }
+    return [{"title": title, "separator": True, "items": items} for title, items in groups.items()]
 
 
 def _proof() -> dict[str, Any]:

@@ -17,7 +17,7 @@ TIMES = ("effective_at", "known_at")
 
 
 class PointNotRead(Refusal):
-    code = "request-not-valid"
+    code = "point-not-read"
     says = "This is no place in the log and no time."
     remedy = "Say a sequence, or a time such as 2026-01-01 01:00:00, in UTC."
 

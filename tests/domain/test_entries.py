@@ -162,6 +162,13 @@ def test_only_facts_about_what_is_held_move_anything():
         "option-expired",
         "settlement-corrected",
         "cycle-cleared",
+        "leg-moved",
+        "leg-unwound",
+        "position-moved",
+        "collateral-ported",
+        "trade-busted",
+        "trade-corrected",
+        "substitution-settled",
     }
 
 

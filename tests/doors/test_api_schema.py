@@ -22,7 +22,11 @@ from tests.tampering import count_from_one
 
 ASKED = {"/api/v1/trial-balance/accounts": {"ledger": "cash:USDC", "group": "client"}}
 
-UNKEYED = ("/api/v1/trades", "/api/v1/trades/batch")  # a trade's key is its id at its venue
+UNKEYED = (  # a trade's key is its id at its venue, a message's its own
+    "/api/v1/trades",
+    "/api/v1/trades/batch",
+    "/api/v1/trades/fpml",
+)
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

@@ -130,7 +130,7 @@ def test_schedules_and_fees_are_set_by_command(settled):
     )
     assert "already" in told("settlement_schedule", "--times", "08:00", "--every", "60")
     assert told("set_fee", "option", "--per-lot", "0.0001") == "the fee is set\n"
-    with pytest.raises(CommandError, match="schedule-not-valid"):
+    with pytest.raises(CommandError, match="settlement-schedule-not-valid"):
         told("settlement_schedule", "--every", "7")
     with pytest.raises(CommandError, match="fee-not-valid"):
         told("set_fee", "option", "--rate", "0.2")

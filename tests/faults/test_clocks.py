@@ -7,10 +7,11 @@ from unittest.mock import patch
 
 import pytest
 
-from clearing import jobs, models, selectors, store
+from clearing import jobs, models, selectors
 from clearing.domain.clock import ClockBackwards
-from clearing.services import collateral, sealing, timekeeping, verification
-from tests.builders import CAUSE, START, a_house, after
+from clearing.services import collateral, timekeeping
+from tests.builders import CAUSE, a_house, after
+from tests.tampering import as_owner
 
 pytestmark = pytest.mark.django_db
 
@@ -31,21 +32,38 @@ def deposit(key: str) -> int:
     )
 
 
-@pytest.mark.parametrize("by", [timedelta(hours=-3), timedelta(days=400)])
-def test_facts_keep_their_order_when_the_wall_clock_jumps(by: timedelta):
-    a_house()
-    first = deposit("k-1")
-    with patch.object(store, "datetime", Jumping(by)):
-        second = deposit("k-2")
-    third = deposit("k-3")
+def test_live_business_time_waits_for_a_wall_clock_that_was_put_back():
+    """Decisions go on at the time that was reached; nothing fails, and nothing goes back."""
+    reached = timekeeping.tick(cause=CAUSE)
+    assert reached is not None
+    before = timekeeping.now()
 
-    rows = models.Event.objects.in_bulk([first, second, third])
-    recorded = [rows[it].recorded_at for it in (first, second, third)]
-    assert first < second < third
-    assert (recorded[1] < recorded[0]) is (by < timedelta(0)), "what the clock said is kept as said"
-    assert [rows[it].effective_at for it in (first, second, third)] == [START] * 3
-    sealing.seal()
-    assert verification.verify() == []
+    with patch.object(timekeeping, "datetime", Jumping(timedelta(hours=-3))):
+        assert timekeeping.tick(cause=CAUSE) is None
+        assert timekeeping.now() == before
+
+    with patch.object(timekeeping, "datetime", Jumping(timedelta(hours=3))):
+        assert timekeeping.tick(cause=CAUSE) is not None
+    assert timekeeping.now() > before
+
+
+def test_facts_are_ordered_by_sequence_whatever_their_wall_clocks_say():
+    """The server's clock stamps them; put back, it stamps a later fact with an earlier time."""
+    a_house()
+    first, second = deposit("k-1"), deposit("k-2")
+    with as_owner() as cursor:
+        cursor.execute(
+            "UPDATE clearing_event SET recorded_at = recorded_at - interval '3 hours'"
+            " WHERE sequence = %s",
+            [second],
+        )
+
+    rows = models.Event.objects.in_bulk([first, second])
+    assert rows[second].recorded_at < rows[first].recorded_at
+    assert [it.sequence for it in selectors.stream("account-SOUTH-1")][-2:] == [first, second]
+    assert selectors.account_book("SOUTH-1", sequence=first).held == {
+        "cash:USDC": 1_000_001_000_000
+    }
     assert selectors.account_book("SOUTH-1", sequence=second).held == {
         "cash:USDC": 1_000_002_000_000
     }

@@ -56,8 +56,8 @@ def test_holders_are_paid_what_the_contracts_are_worth_at_the_index():
     assert north.lots(FUTURE) == north.lots(CALL) == north.lots(PUT) == 0
     assert north.cost(FUTURE) == 0
     assert north.cash("USDC") == 1_000_000_000_000 + 30_000_000_000
-    # half a call: (120,000 - 100,000) / 120,000 of a coin a lot of 0.1, rounded a lot; premiums paid
-    assert north.cash("BTC") == 5 * 1_666_667 - 5 * 123_000 - 3 * 101_000
+    # half a call: (120,000 - 100,000) / 120,000 of a coin, rounded on the whole; premiums paid
+    assert north.cash("BTC") == 8_333_333 - 5 * 123_000 - 3 * 101_000
     assert all(members + house == 0 for _, members, house in selectors.trial_balance())
 
 
