@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import cache
 from importlib import import_module
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -39,12 +41,30 @@ def catalogue() -> dict[str, type]:
 
 def encode(fact: Any) -> str:
     """Canonical: sorted keys, no spaces, so that the hash depends on the content alone."""
-    return _canonical({name: getattr(fact, name) for name in _fields(fact.__class__)})
+    names, values_of, template = _shape(fact.__class__)
+    values = values_of(fact)
+    try:
+        return template % tuple([_SPELLED[it.__class__](it) for it in values])
+    except KeyError:  # a kind of text or number of its own
+        return _canonical(dict(zip(names, values, strict=True)))
+
+
+# As the encoder above spells them, for less than half of its price: facts come by the thousand.
+_SPELLED: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: int.__repr__,
+    bool: lambda it: "true" if it else "false",
+}
 
 
 @cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
+def _shape(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], Sequence[Any]], str]:
+    """A fact's fields, sorted; what takes their values from it; and the text with room for them."""
+    names = tuple(sorted(each.name for each in fields(kind)))
+    room = ",".join(f"{_canonical(name)}:%s" for name in names)
+    if len(names) > 1:
+        return names, attrgetter(*names), f"{{{room}}}"
+    return names, lambda fact: [getattr(fact, name) for name in names], f"{{{room}}}"
 
 
 def current(name: str) -> str:

@@ -26,7 +26,9 @@ log = logging.getLogger("surety.jobs")
 LEASE = timedelta(seconds=settings.SURETY_JOB_LEASE_SECONDS)
 ATTEMPTS = 5
 POKE_AGAIN = timedelta(seconds=3)
-MOST_POKED = 100  # by whoever left them; what a large batch leaves beyond that the relay sends
+MOST_POKED = (
+    20  # by whoever left them, who waits for it; the relay sends the others within a second
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

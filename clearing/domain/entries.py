@@ -9,8 +9,7 @@ that every trade would update.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 CUSTODY = "ccp-custody"  # what the custodian holds for us, negative by that much
 NOVATION = "ccp-novation"  # the house between buyer and seller: zero after every trade
@@ -22,8 +21,7 @@ FEES = "ccp-fees"  # what members are charged for trading
 HOUSE_ACCOUNTS = (CUSTODY, NOVATION, PENDING, INSURANCE, SETTLEMENT, ROUNDING, FEES)
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):  # a tuple, since they come by the hundred thousand
     """`amount` of an asset goes from `source` to `to`; backwards when it is negative."""
 
     to: str
@@ -39,8 +37,7 @@ class Moves(Protocol):
     def movements(self) -> Iterator[Movement]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     account: str
     asset: str
     amount: int

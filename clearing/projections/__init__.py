@@ -8,9 +8,9 @@ They run in the transaction that records the fact, and again, in the log's order
   set-based statement for all facts of one append, or of one stretch of a replay, up to the next
   fact of the first kind. A replay cuts the log into other stretches than the appends did, and two of
   this kind may be given their facts in either order; so neither reads the other's rows.
-- No function: a fact that does no more than move its account along stands in `MOVED_ALONG`, and the
-  append itself writes the account's version, as it writes entries and holdings, which are
-  projections too.
+- No function for an account's version: a fact that moves its account along, and is not the first kind
+  of fact about the account's own row, stands in `MOVED_ALONG`. The append itself writes the version,
+  as it writes entries and holdings, which are projections too, and a replay once at its end.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ MOVED_ALONG: tuple[type, ...] = (
     events.AccountPorted,
     events.PositionTransferRequested,
     events.PositionTransferEnded,
+    *settlement.LINES,
 )
 PROJECTIONS: dict[type, Callable[..., Any]] = {
     fact: project for area in AREAS for fact, project in area.PROJECTIONS.items()

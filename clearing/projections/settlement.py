@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from clearing import models
 from clearing.domain import clock, events
 from clearing.domain.settlement import FUNDING, PAYOUT, Line, lines_of
 from clearing.projections.accounts import account_moved
-from clearing.store import Recorded
+from clearing.store import Recorded, binary, takes_many
 
 
 def schedule_set(recorded: Recorded) -> None:
@@ -81,82 +84,121 @@ def cycle_held(recorded: Recorded) -> None:
     )
 
 
-def account_settled(recorded: Recorded) -> None:
-    fact = recorded.fact
-    account_moved(recorded)
-    _lines(recorded, lines_of(fact.lines))
-    row = models.SettledAccount(
-        account=fact.account_id, version=fact.book_version, sequence=recorded.sequence
-    )
-    models.SettledAccount.objects.bulk_create(  # one statement, where an account comes by the thousand
-        [row],
-        update_conflicts=True,
-        unique_fields=["account"],
-        update_fields=["version", "sequence"],
-    )
+@takes_many
+def lines_paid(found: Sequence[Recorded]) -> None:
+    """What accounts paid and received, of any number of facts, one row a line."""
+    rows = [
+        (it, ordinal, line)
+        for it in found
+        for ordinal, line in enumerate(LINES[it.fact.__class__](it.fact))
+    ]
+    facts, lines = [it.fact for it, _, _ in rows], [line for _, _, line in rows]
+    columns = [
+        binary.repeated([it.cycle_id for it in facts]),
+        binary.repeated([it.account_id for it in facts]),
+        binary.int4s([ordinal for _, ordinal, _ in rows]),
+        binary.repeated([line.kind for line in lines]),
+        binary.repeated([line.symbol for line in lines]),
+        binary.repeated([line.asset for line in lines]),
+        binary.int8s([line.count for line in lines]),
+        binary.repeated([line.price for line in lines]),
+        binary.int8s([line.value for line in lines]),
+        binary.int8s([line.cash for line in lines]),
+        binary.int8s([line.cost for line in lines]),
+        binary.repeated([getattr(it, "corrects", "") for it in facts]),
+        binary.int8s([it.sequence for it, _, _ in rows]),
+    ]
+    binary.put(_LINES, columns)
+    settled = [it for it in found if isinstance(it.fact, events.AccountSettled)]
+    if settled:
+        _accounts_settled(settled)
 
 
-def perpetual_funded(recorded: Recorded) -> None:
-    fact = recorded.fact
-    account_moved(recorded)
-    line = Line(
-        kind=FUNDING,
-        symbol=fact.symbol,
-        asset=fact.settlement,
-        count=fact.lots,
-        price=fact.price,
-        cash=fact.cash,
-    )
-    _lines(recorded, [line])
+def _accounts_settled(found: Sequence[Recorded]) -> None:
+    """Of each account, the last fact that settled it."""
+    last = {it.fact.account_id: it for it in found}
+    columns = [
+        binary.texts(list(last)),
+        binary.int4s([it.fact.book_version for it in last.values()]),
+        binary.int8s([it.sequence for it in last.values()]),
+    ]
+    binary.put(_SETTLED, columns)
 
 
-def future_settled(recorded: Recorded) -> None:
-    fact = recorded.fact
-    account_moved(recorded)
-    line = Line(
-        kind=PAYOUT,
-        symbol=fact.symbol,
-        asset=fact.settlement,
-        count=fact.lots,
-        price=fact.index,
-        value=fact.cash + fact.cost,
-        cash=fact.cash,
-        cost=-fact.cost,
-    )
-    _lines(recorded, [line])
+def _settled(fact: events.AccountSettled) -> list[Line]:
+    return lines_of(fact.lines)
 
 
-def option_settled(recorded: Recorded) -> None:
+def _funded(fact: events.PerpetualFunded) -> list[Line]:
+    return [
+        Line(
+            kind=FUNDING,
+            symbol=fact.symbol,
+            asset=fact.settlement,
+            count=fact.lots,
+            price=fact.price,
+            cash=fact.cash,
+        )
+    ]
+
+
+def _future_paid(fact: events.FutureSettled) -> list[Line]:
+    return [
+        Line(
+            kind=PAYOUT,
+            symbol=fact.symbol,
+            asset=fact.settlement,
+            count=fact.lots,
+            price=fact.index,
+            value=fact.cash + fact.cost,
+            cash=fact.cash,
+            cost=-fact.cost,
+        )
+    ]
+
+
+def _option_paid(
+    fact: events.OptionExercised | events.OptionAssigned | events.OptionExpired,
+) -> list[Line]:
     """Exercised, assigned or expired: what was paid on all the lots it held."""
-    fact = recorded.fact
-    account_moved(recorded)
     paid = getattr(fact, "cash", 0)
-    line = Line(
-        kind=PAYOUT,
-        symbol=fact.symbol,
-        asset=fact.settlement,
-        count=fact.lots,
-        price=fact.index,
-        value=paid,
-        cash=paid,
-    )
-    _lines(recorded, [line])
+    return [
+        Line(
+            kind=PAYOUT,
+            symbol=fact.symbol,
+            asset=fact.settlement,
+            count=fact.lots,
+            price=fact.index,
+            value=paid,
+            cash=paid,
+        )
+    ]
 
 
-def settlement_corrected(recorded: Recorded) -> None:
-    fact = recorded.fact
-    account_moved(recorded)
-    line = Line(
-        kind=fact.kind,
-        symbol=fact.symbol,
-        asset=fact.settlement,
-        count=fact.lots,
-        price=fact.price,
-        value=fact.value,
-        cash=fact.cash,
-        cost=fact.cost,
-    )
-    _lines(recorded, [line], corrects=fact.corrects)
+def _corrected(fact: events.SettlementCorrected) -> list[Line]:
+    return [
+        Line(
+            kind=fact.kind,
+            symbol=fact.symbol,
+            asset=fact.settlement,
+            count=fact.lots,
+            price=fact.price,
+            value=fact.value,
+            cash=fact.cash,
+            cost=fact.cost,
+        )
+    ]
+
+
+LINES: dict[type, Callable[[Any], list[Line]]] = {
+    events.AccountSettled: _settled,
+    events.PerpetualFunded: _funded,
+    events.FutureSettled: _future_paid,
+    events.OptionExercised: _option_paid,
+    events.OptionAssigned: _option_paid,
+    events.OptionExpired: _option_paid,
+    events.SettlementCorrected: _corrected,
+}
 
 
 def exercise_instructed(recorded: Recorded) -> None:
@@ -169,28 +211,6 @@ def exercise_instructed(recorded: Recorded) -> None:
     )
 
 
-def _lines(recorded: Recorded, lines: list[Line], *, corrects: str = "") -> None:
-    fact = recorded.fact
-    models.CycleLine.objects.bulk_create(
-        models.CycleLine(
-            cycle=fact.cycle_id,
-            account=fact.account_id,
-            ordinal=ordinal,
-            kind=line.kind,
-            symbol=line.symbol,
-            asset=line.asset,
-            count=line.count,
-            price=line.price,
-            value=line.value,
-            cash=line.cash,
-            cost=line.cost,
-            corrects=corrects,
-            sequence=recorded.sequence,
-        )
-        for ordinal, line in enumerate(lines)
-    )
-
-
 PROJECTIONS = {
     events.SettlementScheduleSet: schedule_set,
     events.FeeSet: fee_set,
@@ -198,13 +218,7 @@ PROJECTIONS = {
     events.CycleOpened: cycle_opened,
     events.CycleClosed: cycle_closed,
     events.CycleHeld: cycle_held,
-    events.AccountSettled: account_settled,
-    events.PerpetualFunded: perpetual_funded,
-    events.FutureSettled: future_settled,
-    events.OptionExercised: option_settled,
-    events.OptionAssigned: option_settled,
-    events.OptionExpired: option_settled,
-    events.SettlementCorrected: settlement_corrected,
+    **dict.fromkeys(LINES, lines_paid),
     events.ExerciseInstructed: exercise_instructed,
 }
 TABLES = (
@@ -216,3 +230,15 @@ TABLES = (
     models.SettledAccount,
     models.ExerciseInstruction,
 )
+
+_LINES = """
+    INSERT INTO clearing_cycleline (cycle, account, ordinal, kind, symbol, asset, count, price,
+                                    value, cash, cost, corrects, sequence)
+    SELECT * FROM unnest(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
+"""
+_SETTLED = """
+    INSERT INTO clearing_settledaccount (account, version, sequence)
+    SELECT * FROM unnest(%b, %b, %b)
+    ON CONFLICT (account) DO UPDATE
+        SET version = EXCLUDED.version, sequence = EXCLUDED.sequence
+"""

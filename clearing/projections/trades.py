@@ -15,7 +15,7 @@ from django.db import connection
 from clearing import models
 from clearing.domain import clock, events
 from clearing.domain.parts import side_of
-from clearing.store import Recorded, takes_many
+from clearing.store import Recorded, binary, takes_many
 
 
 def name_of(venue: str, trade_id: str) -> str:
@@ -27,22 +27,21 @@ def name_of(venue: str, trade_id: str) -> str:
 def legs_novated(found: Sequence[Recorded]) -> None:
     """Any number of legs, in any order, both of a trade together or not."""
     facts = [it.fact for it in found]
-    columns: dict[str, list[Any]] = {
-        "name": [name_of(it.venue, it.trade_id) for it in facts],
-        "venue": [it.venue for it in facts],
-        "trade_id": [it.trade_id for it in facts],
-        "symbol": [it.symbol for it in facts],
-        "settlement": [it.settlement for it in facts],
-        "account": [it.account_id for it in facts],
-        "side": [side_of(it.lots) for it in facts],
-        "lots": [it.lots for it in facts],
-        "price_ticks": [it.price_ticks for it in facts],
-        "value": [it.cost - it.cash for it in facts],  # what the leg traded for, whatever it closed
-        "sequence": [it.sequence for it in found],
-        "executed_at": [it.effective_at for it in found],
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_LEGS, list(columns.values()))
+    columns = [
+        binary.texts([name_of(it.venue, it.trade_id) for it in facts]),
+        binary.repeated([it.venue for it in facts]),
+        binary.texts([it.trade_id for it in facts]),
+        binary.repeated([it.symbol for it in facts]),
+        binary.repeated([it.settlement for it in facts]),
+        binary.repeated([it.account_id for it in facts]),
+        binary.repeated([side_of(it.lots) for it in facts]),
+        binary.int8s([it.lots for it in facts]),
+        binary.int8s([it.price_ticks for it in facts]),
+        binary.int8s([it.cost - it.cash for it in facts]),  # what it traded for, whatever it closed
+        binary.int8s([it.sequence for it in found]),
+        binary.times([it.effective_at for it in found]),
+    ]
+    binary.put(_LEGS, columns)
 
 
 def leg_moved(recorded: Recorded) -> None:
@@ -245,9 +244,7 @@ TABLES = (
 # A leg names one side of its trade; whichever comes second fills in the other.
 _LEGS = """
     WITH leg AS (
-        SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-                             %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
-                             %s::bigint[], %s::timestamptz[])
+        SELECT * FROM unnest(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
             AS it (name, venue, trade_id, symbol, settlement, account, side, lots, price_ticks,
                    value, sequence, executed_at)
     ), part AS (

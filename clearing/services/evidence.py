@@ -8,7 +8,7 @@ head. Somebody who can also rewrite every block is noticed only by a head kept o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from clearing.services.findings import (
     Check,
     Look,
     Part,
-    binary,
+    binary_batches,
     rows,
     rows_in,
     streamed,
@@ -34,7 +34,7 @@ RESTORE = (
     " verifies beside it."
 )
 SERVERS_ZERO = datetime(2000, 1, 1, tzinfo=UTC)
-KEPT = 100_000  # texts, numbers and seconds kept at most, of each
+KEPT = 100_000  # times kept at most
 
 
 def versions(look: Look) -> None:
@@ -54,93 +54,72 @@ def chains(look: Look, part: Part) -> None:
     """
     heads: dict[bytes, bytes] = {}
     waiting: list[tuple[Any, ...]] = []
-    spelling = Spelling()
-    for row in binary(CHAINS, part):
-        stream, kept = row[1], row[10]
-        previous = heads.get(stream)
-        heads[stream] = kept
-        if previous is None and row[2] != 1:
-            waiting.append(row)
-        elif spelling.hash(row, previous or store.GENESIS) != kept:
-            _unlike(look, row)
-        look.saw()
+    sha, join, times, known = hashlib.sha256, b"".join, Times(), heads.get
+    for batch in binary_batches(SPELLED, part):  # nothing is called for a fact that is not hashing
+        for row in batch:
+            _, version, kept, stream, front, effective, recorded, back = row
+            previous = known(stream)
+            heads[stream] = kept
+            if previous is None:
+                if version != 1:
+                    waiting.append(row)
+                    continue
+                previous = store.GENESIS
+            said = join((LENGTH, previous, front, times[effective], times[recorded], back))
+            if sha(said).digest() != kept:
+                _unlike(look, row)
+        look.saw(len(batch))
     before = _predecessors(waiting)
     for row in waiting:
-        if spelling.hash(row, before.get((row[1], row[2]), b"")) != row[10]:
+        _, version, kept, stream, front, effective, recorded, back = row
+        previous = before.get((stream, version), b"")
+        said = join((LENGTH, previous, front, times[effective], times[recorded], back))
+        if len(previous) != len(store.GENESIS) or sha(said).digest() != kept:
             _unlike(look, row)
 
 
 def _unlike(look: Look, row: tuple[Any, ...]) -> None:
-    stream = row[1].decode(errors="replace")
-    look.found(f"{stream} version {row[2]}", f"fact {row[0]} does not match its hash")
+    stream = row[3].decode(errors="replace")
+    look.found(f"{stream} version {row[1]}", f"fact {row[0]} does not match its hash")
 
 
 def _predecessors(waiting: list[tuple[Any, ...]]) -> dict[tuple[bytes, int], bytes]:
-    names = [row[1].decode() for row in waiting]
-    found = rows(_PREDECESSORS, [names, [row[2] for row in waiting]])
+    names = [row[3].decode() for row in waiting]
+    found = rows(_PREDECESSORS, [names, [row[1] for row in waiting]])
     return {(stream.encode(), version): bytes(digest) for stream, version, digest in found}
 
 
-class _Kept(dict[Any, bytes]):
-    """Bytes that come again and again, made once; a few too many, and it starts over."""
+LENGTH = len(store.GENESIS).to_bytes(4, "big")  # of the hash before it
 
-    def __init__(self, make: Callable[[Any], bytes]) -> None:
+
+class Times(dict[bytes, bytes]):
+    """Microseconds since 2000 -> as `clock.text` spells them, after its length. Facts of one moment
+    share theirs, and so do times of one second all but the fraction; a few too many, and it starts
+    over."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self._make = make
+        self._seconds: dict[int, bytes] = {}
 
-    def __missing__(self, key: Any) -> bytes:
+    def __missing__(self, micros: bytes) -> bytes:
+        second, micro = divmod(int.from_bytes(micros, "big", signed=True), 1_000_000)
+        start = self._seconds.get(second)
+        if start is None:
+            start = self._seconds[second] = _second(second)
         if len(self) > KEPT:
             self.clear()
-        found = self[key] = self._make(key)
+            self._seconds = {second: start}
+        found = self[micros] = b"%b%06dZ" % (start, micro)
         return found
 
 
-class Spelling:
-    """The bytes that `store.event_hash` hashes, from columns as the server sends them."""
-
-    def __init__(self) -> None:
-        self._texts = _Kept(_with_length)
-        self._numbers = _Kept(lambda it: _with_length(b"" if it is None else b"%d" % it))
-        self._seconds = _Kept(_second)
-
-    def hash(self, row: tuple[Any, ...], previous: bytes) -> bytes:
-        """The fact's hash; of nothing, where a time is none of ours."""
-        try:
-            return hashlib.sha256(self.bytes_of(row, previous)).digest()
-        except (OverflowError, ValueError):
-            return b""
-
-    def bytes_of(self, row: tuple[Any, ...], previous: bytes) -> bytes:
-        """Of (sequence, stream, version, name, effective, recorded, actor, correlation, cause,
-        payload, ...)."""
-        _, stream, version, name, effective, recorded, actor, correlation, cause, payload, *_ = row
-        texts, numbers = self._texts, self._numbers
-        return b"".join(
-            (
-                len(previous).to_bytes(4, "big"),
-                previous,
-                texts[stream],
-                numbers[version],
-                texts[name],
-                self._time(effective),
-                self._time(recorded),
-                texts[actor],
-                texts[correlation],
-                numbers[cause],
-                len(payload).to_bytes(4, "big"),
-                payload,
-            )
-        )
-
-    def _time(self, micros: bytes) -> bytes:
-        """As `clock.text` spells it; the server counts microseconds since 2000."""
-        second, micro = divmod(int.from_bytes(micros, "big", signed=True), 1_000_000)
-        return b"%b%06dZ" % (self._seconds[second], micro)
-
-
 def _second(second: int) -> bytes:
-    """Its length with the fraction, and all before the fraction. Raises OverflowError."""
-    at = SERVERS_ZERO + timedelta(seconds=second)
+    """Its length with the fraction, and all before the fraction; nothing, where it is none of ours,
+    so that no hash comes out."""
+    try:
+        at = SERVERS_ZERO + timedelta(seconds=second)
+    except OverflowError:
+        return b""
     return _with_length(clock.text(at).encode())[:-7]
 
 
@@ -220,10 +199,13 @@ _ORDER = """
         FROM clearing_event
     ) AS it WHERE before > sequence ORDER BY sequence
 """
-CHAINS = """
-    SELECT sequence, textsend(stream), version, textsend(name), timestamptz_send(effective_at),
-           timestamptz_send(recorded_at), textsend(actor), textsend(correlation_id), cause,
-           textsend(payload), hash
+# What `store.event_hash` hashes after the hash before it: a text after its length in four bytes is
+# how the server sends an element of an array, past a head of twenty bytes. The times go in between.
+SPELLED = """
+    SELECT sequence, version, hash, textsend(stream),
+           substr(array_send(ARRAY[stream, version::text, name]), 21),
+           timestamptz_send(effective_at), timestamptz_send(recorded_at),
+           substr(array_send(ARRAY[actor, correlation_id, coalesce(cause::text, ''), payload]), 21)
     FROM clearing_event WHERE sequence > %s AND sequence <= %s ORDER BY sequence
 """
 _PREDECESSORS = """

@@ -121,8 +121,16 @@ def streamed(statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[A
 
 def binary(statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
     """The same in the server's own format: integers and bytes come as they are, nothing is parsed."""
+    for batch in binary_batches(statement, parameters):
+        yield from batch
+
+
+def binary_batches(
+    statement: str, parameters: Sequence[Any] = ()
+) -> Iterator[list[tuple[Any, ...]]]:
+    """The same by batches, for whoever counts microseconds."""
     connection.ensure_connection()
     with connection.connection.cursor(name=f"binary_{next(_numbers)}", binary=True) as cursor:
         cursor.execute(statement, list(parameters))
         while batch := cursor.fetchmany(BATCH):
-            yield from batch
+            yield batch

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from clearing import codec, sealer
 from clearing.domain import clock
@@ -19,6 +22,7 @@ from clearing.services.findings import (
     Look,
     Part,
     binary,
+    binary_batches,
     rows,
     rows_in,
     stretches,
@@ -48,16 +52,13 @@ def blocks(look: Look, part: Part) -> None:
     before = _before(part[0])
     sealed = list(sealed_blocks(*part))
     end = sealed[-1].header.last if sealed and part[1] != FOREVER else _sealed_up_to()
-    facts = binary(_SEALED, [before.last if before.number else -FOREVER, end])
-    waiting = next(facts, None)
+    facts = _Facts(before.last if before.number else -FOREVER, end)
     for it in sealed:
-        within: list[tuple[int, bytes]] = []
-        while waiting is not None and waiting[0] <= it.header.last:
-            if waiting[0] < it.header.first:
-                look.found(f"fact {waiting[0]}", f"lies before block {it.header.number}, in none")
-            else:
-                within.append((waiting[0], waiting[1]))
-            waiting = next(facts, None)
+        within = facts.up_to(it.header.last)
+        first = bisect_left(within, it.header.first, key=itemgetter(0))
+        for sequence, _ in within[:first]:
+            look.found(f"fact {sequence}", f"lies before block {it.header.number}, in none")
+        del within[:first]
         look.saw(len(within))
         for fault in _faults(it, within, before):
             look.found(f"block {it.header.number}", fault)
@@ -65,8 +66,28 @@ def blocks(look: Look, part: Part) -> None:
         before = _Before(it.header.number, it.header.last, total, it.head)
     if part[1] == FOREVER:
         _state(look, before)
-    if waiting is not None:
-        look.found(f"fact {waiting[0]}", "is said to be sealed, but is in no block")
+    left = facts.up_to(FOREVER)
+    if left:
+        look.found(f"fact {left[0][0]}", "is said to be sealed, but is in no block")
+
+
+class _Facts:
+    """Sequences and hashes of a stretch of the log, handed out in order."""
+
+    def __init__(self, after: int, end: int) -> None:
+        self._batches = binary_batches(_SEALED, [after, end])
+        self._waiting: list[tuple[Any, ...]] = []
+
+    def up_to(self, last: int) -> list[tuple[Any, ...]]:
+        """Those not handed out yet, up to a sequence."""
+        while not self._waiting or self._waiting[-1][0] <= last:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            self._waiting += batch
+        end = bisect_right(self._waiting, last, key=itemgetter(0))
+        found, self._waiting = self._waiting[:end], self._waiting[end:]
+        return found
 
 
 def _before(number: int) -> _Before:
@@ -77,13 +98,13 @@ def _before(number: int) -> _Before:
     return _Before(number, last, int(total), bytes(head))
 
 
-def _faults(it: Sealed, within: Sequence[tuple[int, bytes]], before: _Before) -> Iterator[str]:
+def _faults(it: Sealed, within: Sequence[tuple[Any, ...]], before: _Before) -> Iterator[str]:
     header = it.header
     if header.number != before.number + 1 or not before.last < header.first <= header.last:
         yield f"does not follow block {before.number}"
     if len(within) != header.count:
         yield f"was sealed with {header.count} facts and has {len(within)}"
-    if merkle.root([merkle.fact_leaf(*fact) for fact in within]) != header.root:
+    if merkle.root(merkle.fact_leaves(within)) != header.root:
         yield "its facts or their order are not those that were sealed"
     if header.format > 1:
         if header.total != before.total + header.count:

@@ -158,23 +158,45 @@ class Batch:
     following: Callable[[int, Any], Iterable[tuple[str, str | None]]] | None = None
 
 
-def write(batch: Batch) -> tuple[list[int], list[int], list[bytes]]:
-    """Record them; their sequences, and each stream's version and head afterwards."""
+@dataclass(slots=True)
+class Packed:
+    """What is sent for a batch, but for where its streams stand."""
+
+    stream_of: list[int]
+    facts: list[Any]
+    rest: list[Any]
+
+
+def pack(batch: Batch) -> Packed:
+    """Everything about it that costs time and needs no server."""
     places = {name: place for place, name in enumerate(batch.streams, 1)}
     stream_of = [places[name] for name, _ in batch.facts]
+    of_kinds = {fact.__class__ for _, fact in batch.facts}
+    facts = [
+        binary.int4s(stream_of),
+        binary.repeated([fact.NAME for _, fact in batch.facts]),
+        binary.texts([codec.encode(fact) for _, fact in batch.facts]),
+        binary.times(batch.at),
+        *(batch.cause.actor, batch.cause.correlation_id, batch.cause.sequence),
+    ]
+    rest = [
+        *_effects(batch.facts if any(hasattr(it, "movements") for it in of_kinds) else ()),
+        *_moved(batch.facts if any(it.NAME in moved_along() for it in of_kinds) else ()),
+        *_jobs(batch, leaving=any(routes().get(it.NAME) for it in of_kinds)),
+        *_kept(batch.remembering),
+    ]
+    return Packed(stream_of, facts, rest)
+
+
+def write(batch: Batch, packed: Packed | None = None) -> tuple[list[int], list[int], list[bytes]]:
+    """Record them; their sequences, and each stream's version and head afterwards."""
+    packed = packed or pack(batch)
     parameters = [
         binary.texts(batch.streams),
         None if batch.expected is None else binary.int4s(batch.expected),
         None if batch.heads is None else binary.byteas(batch.heads),
-        binary.int4s(stream_of),
-        binary.texts([fact.NAME for _, fact in batch.facts]),
-        binary.texts([codec.encode(fact) for _, fact in batch.facts]),
-        binary.times(batch.at),
-        *(batch.cause.actor, batch.cause.correlation_id, batch.cause.sequence),
-        *_effects(batch.facts),
-        *_moved(batch.facts),
-        *_jobs(batch),
-        *_kept(batch.remembering),
+        *packed.facts,
+        *packed.rest,
     ]
     try:
         row = binary.call(_APPEND_ALL, parameters)
@@ -183,8 +205,9 @@ def write(batch: Batch) -> tuple[list[int], list[int], list[bytes]]:
         assert not ours, error.__cause__  # a head that moved under its own lock
         raise
     sequences, reached, heads, recorded_at, jobs_left, kinds_left = row
-    if any(fact.NAME in projectors() for _, fact in batch.facts):
-        project(_recorded(batch, sequences, reached, stream_of, recorded_at.astimezone(UTC)))
+    if any(name in projectors() for name in {fact.NAME for _, fact in batch.facts}):
+        at = recorded_at.astimezone(UTC)
+        project(_recorded(batch, sequences, reached, packed.stream_of, at))
     if jobs_left:
         jobs.poke_after_commit(list(zip(jobs_left, kinds_left, strict=True))[: jobs.MOST_POKED])
     return sequences, reached, heads
@@ -221,14 +244,24 @@ def _recorded(
 
 
 def _effects(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
-    found = [
-        (place, it) for place, (_, fact) in enumerate(facts, 1) for it in entries.effects(fact)
-    ]
+    """Entries as `entries.effects` has them, a column at a time."""
+    places: list[int] = []
+    accounts: list[str] = []
+    assets: list[str] = []
+    amounts: list[int] = []
+    for place, (_, fact) in enumerate(facts, 1):
+        found = entries.effects(fact)
+        if found:
+            places += (place,) * len(found)
+            account, asset, amount = zip(*found, strict=True)
+            accounts += account
+            assets += asset
+            amounts += amount
     return (
-        binary.int4s([place for place, _ in found]),
-        binary.texts([it.account for _, it in found]),
-        binary.texts([it.asset for _, it in found]),
-        binary.int8s([it.amount for _, it in found]),
+        binary.int4s(places),
+        binary.repeated(accounts),
+        binary.repeated(assets),
+        binary.int8s(amounts),
         binary.texts(entries.HOUSE_ACCOUNTS),
     )
 
@@ -243,16 +276,16 @@ def _moved(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
     return binary.int4s(list(last.values())), binary.texts(list(last))
 
 
-def _jobs(batch: Batch) -> tuple[Any, ...]:
+def _jobs(batch: Batch, *, leaving: bool) -> tuple[Any, ...]:
     routed = batch.following or _routed
     found = [
         (place, kind, account)
-        for place, (_, fact) in enumerate(batch.facts, 1)
+        for place, (_, fact) in enumerate(batch.facts if leaving else (), 1)
         for kind, account in routed(place, fact)
     ]
     return (
         binary.int4s([place for place, _, _ in found]),
-        binary.texts([kind for _, kind, _ in found]),
+        binary.repeated([kind for _, kind, _ in found]),
         binary.texts([account for _, _, account in found]),
         jobs.MOST_POKED,
     )

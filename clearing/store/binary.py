@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakSet
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
@@ -98,24 +98,37 @@ def times(instants: Sequence[datetime]) -> Times:
 
 
 def texts(strings: Sequence[str | None]) -> Texts:
-    encoded = [None if it is None else it.encode() for it in strings]
-    return Texts(_of_any_length(_TEXT, encoded))
+    if None in strings:
+        each = [_NULL if it is None else _sized(it.encode()) for it in strings]
+        return Texts(_head(_TEXT, len(strings), nulls=True) + b"".join(each))
+    return Texts(_joined(_TEXT, [it.encode() for it in strings if it is not None]))
+
+
+def repeated(strings: Sequence[str]) -> Texts:
+    """The same for few texts that come again and again: each is encoded once."""
+    sized = {it: _sized(it.encode()) for it in set(strings)}
+    return Texts(_head(_TEXT, len(strings)) + b"".join([sized[it] for it in strings]))
 
 
 def byteas(strings: Sequence[bytes]) -> Bytes:
-    return Bytes(_of_any_length(_BYTEA, strings))
+    return Bytes(_joined(_BYTEA, strings))
 
 
-def _of_any_length(element: int, strings: Sequence[bytes | None]) -> bytes:
-    size = struct.Struct(">i").pack
-    parts = [_head(element, len(strings), nulls=None in strings)]
-    for it in strings:
-        if it is None:
-            parts.append(size(-1))
-        else:
-            parts.append(size(len(it)))
-            parts.append(it)
-    return b"".join(parts)
+_NULL = struct.pack(">i", -1)
+
+
+def _sized(it: bytes) -> bytes:
+    return len(it).to_bytes(4, "big") + it
+
+
+def _joined(element: int, strings: Sequence[bytes]) -> bytes:
+    """Each after its length, which are packed in one go."""
+    count = len(strings)
+    sizes = struct.pack(f">{count}i", *map(len, strings))
+    parts = [b""] * (2 * count)
+    parts[::2] = [sizes[at : at + 4] for at in range(0, 4 * count, 4)]
+    parts[1::2] = strings
+    return _head(element, count) + b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +153,50 @@ def ask(questions: Sequence[Question]) -> list[Rows]:
 
     Each statement sees what was committed when it began, as if they were sent one by one.
     """
-    connection.ensure_connection()
-    there = connection.connection
-    if there not in _taught:
-        for packed, dumper in _DUMPERS.items():
-            there.adapters.register_dumper(packed, dumper)
-        there.prepare_threshold = PREPARED_AT_ONCE
-        _taught.add(there)
+    ours = connections[DEFAULT_DB_ALIAS]  # once: Django's `connection` looks it up at every touch
+    ours.ensure_connection()
+    there = ours.connection
+    _teach(there)
     start = perf_counter()
-    with connection.wrap_database_errors:
+    with ours.wrap_database_errors:
         if len(questions) == 1 and (there.autocommit or there.info.transaction_status):
             answers = [_sent(there, it).fetchall() for it in questions]
         else:
             with there.pipeline():
                 cursors = [_sent(there, it) for it in questions]
                 answers = [cursor.fetchall() for cursor in cursors]
-    if connection.queries_logged:
+    if ours.queries_logged:
         seconds = f"{perf_counter() - start:.3f}"
         sent = "; ".join(it.statement for it in questions)
-        connection.queries_log.append({"sql": sent, "time": seconds})
+        ours.queries_log.append({"sql": sent, "time": seconds})
     return answers
+
+
+def put(statement: str, parameters: Sequence[Any]) -> None:
+    """Run a statement that answers nothing, inside a transaction, planned anew each time.
+
+    For projectors: in a replay a table's name means another table (`replays.aside`), and a plan that
+    was kept would go on meaning the first.
+    """
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    there = ours.connection
+    _teach(there)
+    start = perf_counter()
+    with ours.wrap_database_errors:
+        psycopg.Cursor(there).execute(statement.encode(), parameters, prepare=False)
+    if ours.queries_logged:
+        seconds = f"{perf_counter() - start:.3f}"
+        ours.queries_log.append({"sql": statement, "time": seconds})
+
+
+def _teach(there: Any) -> None:
+    """Let a connection send arrays that are packed already."""
+    if there not in _taught:
+        for packed, dumper in _DUMPERS.items():
+            there.adapters.register_dumper(packed, dumper)
+        there.prepare_threshold = PREPARED_AT_ONCE
+        _taught.add(there)
 
 
 def _sent(there: Any, it: Question) -> Any:

@@ -199,7 +199,7 @@ def _leg(trade: Any, account_id: str, head: Any, now: Any) -> Any:
     head.save(update_fields=["version", "head"])
     effects = entries.effects(fact)
     models.Entry.objects.bulk_create(
-        [models.Entry(sequence=event.sequence, **asdict(it)) for it in effects]
+        [models.Entry(sequence=event.sequence, **it._asdict()) for it in effects]
     )
     for it in effects:
         if it.account == account_id:

@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,11 @@ from config import embedded
 ROLE = "surety_app"
 # Checkpoints in the middle of a round say nothing about who is compared; both sides get the same.
 SETTINGS = {"max_wal_size": "4GB", "checkpoint_timeout": "30min", "shared_buffers": "512MB"}
-# Every flush is held up by a millisecond, however many wait for it: what a slower disk does.
-SLOW_FLUSH = {"commit_delay": "1000", "commit_siblings": "0"}
+SLOW_FLUSH = Path(__file__).with_name("slow_flush.c")
 
 
 @contextmanager
-def house(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+def house() -> Iterator[str]:
     """A migrated database; yields its URL. Django works in it as the application's role."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, its servers stop too
     var = Path(tempfile.mkdtemp(prefix="surety-bench-"))
@@ -33,12 +33,52 @@ def house(settings: Mapping[str, str] | None = None) -> Iterator[str]:
     os.environ["DATABASE_URL"] = embedded.endpoints(var).database_url
     os.environ["BROKER_URL"] = embedded.endpoints(var).broker_url
     try:
-        with embedded.servers(var, durable=True, settings=SETTINGS | dict(settings or {})) as there:
+        with embedded.servers(var, durable=True, settings=SETTINGS) as there:
             _migrate(there.database_url)
             yield there.database_url
             _leave()
     finally:
         shutil.rmtree(var, ignore_errors=True)
+
+
+class NoCompiler(Exception):
+    """Flushes cannot be held up here."""
+
+
+@contextmanager
+def slow_flushes() -> Iterator[None]:
+    """Servers that start meanwhile take a millisecond longer over every flush, however many wait for
+    it: what a slower disk does. By a small library preloaded around `fdatasync`. Raises NoCompiler.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        raise NoCompiler("no C compiler is here to build tests/benchmarks/slow_flush.c")
+    there = Path(tempfile.mkdtemp(prefix="surety-flush-"))
+    there.chmod(0o755)
+    library = there / "slow_flush.so"
+    flags = ("-shared", "-fPIC", "-O2")
+    try:
+        subprocess.run([compiler, *flags, "-o", library, SLOW_FLUSH, "-ldl"], check=True)
+        os.environ["LD_PRELOAD"] = str(library)
+        yield
+    finally:
+        os.environ.pop("LD_PRELOAD", None)
+        shutil.rmtree(there, ignore_errors=True)
+
+
+def one_commit(url: str) -> float:
+    """Milliseconds, median, of a commit that writes one row."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as there:
+        there.execute("CREATE TABLE bench_commit (it int)")
+        took = []
+        for _ in range(50):
+            start = time.perf_counter()
+            there.execute("INSERT INTO bench_commit VALUES (1)")
+            took.append(time.perf_counter() - start)
+        there.execute("DROP TABLE bench_commit")
+    return sorted(took)[25] * 1e3
 
 
 def _migrate(url: str) -> None:

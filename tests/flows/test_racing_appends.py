@@ -9,15 +9,15 @@ from functools import partial
 import pytest
 
 from clearing import models, store
-from clearing.domain.events import PriceSetCorrected
+from clearing.domain.events import AssignmentDrawn
 from clearing.domain.instrument import InstrumentNotTrading
 from clearing.services import reference, timekeeping, trades, verification
 from tests.builders import CAUSE, PERPETUAL, START, a_house, a_trade
 from tests.flows.test_racing_writers import deadlocks
 from tests.threads import at_once
 
-FACT = PriceSetCorrected(
-    corrects=1, price_set="", source="", at="", quotes=1, simulated=True, reason=""
+FACT = AssignmentDrawn(  # nothing follows from it
+    cycle_id="", symbol="", algorithm="", seed="", exercised=1, shorts="[]", assigned="[]"
 )
 
 
