@@ -20,18 +20,12 @@ from clearing.store.appending import (
     ANY,
     GENESIS,
     NEW,
-    Recorded,
     Remembered,
     StreamMoved,
     append,
     append_all,
     append_once,
     event_hash,
-    in_turn,
-    moved_along,
-    project,
-    projectors,
-    takes_many,
 )
 from clearing.store.binary import Question, Rows, ask, texts
 from clearing.store.decisions import (
@@ -44,6 +38,14 @@ from clearing.store.decisions import (
     claim_known,
     decision,
     rank,
+)
+from clearing.store.following import (
+    Recorded,
+    in_turn,
+    moved_along,
+    project,
+    projectors,
+    takes_many,
 )
 from clearing.store.keys import (
     Kept,

@@ -18,8 +18,9 @@ from typing import Any
 from django.conf import settings
 
 from clearing.domain.cause import Cause
-from clearing.store.appending import Batch, Packed, pack, routes, write
+from clearing.store.appending import Batch, Packed, pack, write
 from clearing.store.decisions import claim_all, decision
+from clearing.store.following import routes
 
 STRETCH = 5_000  # facts in one call: a few megabytes
 

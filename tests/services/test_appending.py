@@ -382,7 +382,11 @@ def seen(monkeypatch) -> list[tuple[str, list[int]]]:
         found.append(("many", [it.sequence for it in recorded]))
 
     projectors = {AssignmentDrawn.NAME: (many,), CollateralDeposited.NAME: (one,)}
-    for where in ("clearing.store.appending.projectors", "clearing.store.projectors"):
+    for where in (
+        "clearing.store.appending.projectors",
+        "clearing.store.following.projectors",
+        "clearing.store.projectors",
+    ):
         monkeypatch.setattr(where, lambda: projectors)
     return found
 
