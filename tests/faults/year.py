@@ -73,7 +73,7 @@ class Year:
     def faults(self) -> list[str]:
         """What is not as it should be after it was told; nothing, if all is well."""
         found: list[str] = []
-        self._timed("seal the log", _seal_all)
+        self._timed("seal the log", _sealed)
         self._timed("verify", lambda: found.extend(_findings(self.say)))
         self._timed("fold", lambda: found.extend(_unlike_the_fold()))
         self._timed("count", lambda: found.extend(self._miscounted()))
@@ -268,11 +268,10 @@ def _terms(symbol: str, **but: str) -> InstrumentListed:
 # --- whether it is sound ------------------------------------------------------------------------
 
 
-def _seal_all() -> None:
+def _sealed() -> None:
     from clearing.services import sealing
 
-    while sealing.seal():
-        pass
+    sealing.catch_up()
 
 
 def _findings(say: Callable[[str], None]) -> Iterator[str]:
