@@ -65,7 +65,9 @@ class Year:
             self._timed("trade", lambda at=at, close=close: self._trade(at, close))
             self._timed("settle", self._settle)
             if day % 30 == 29 or day == self.size.days - 1:
-                self.say(f"day {day + 1}: {self.trades} trades, {self.cycles} cycles; {self.took()}")
+                self.say(
+                    f"day {day + 1}: {self.trades} trades, {self.cycles} cycles; {self.took()}"
+                )
 
     def took(self) -> str:
         return ", ".join(f"{part} {taken:.1f} s" for part, taken in self.seconds.most_common())
