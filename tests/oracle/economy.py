@@ -34,7 +34,7 @@ class Contract:
     dated: bool = False
 
     def worth(self, lots: int, price: Fraction) -> Fraction:
-        """Minor units; the long side of an inverse contract owes coin, less of it as the price rises."""
+        """Minor units; the long side of an inverse contract owes coin, less as the price rises."""
         if self.inverse and self.kind != "option":
             return -lots * self.lot / price * self.unit
         return lots * self.lot * price * self.unit
