@@ -23,28 +23,38 @@ from tests.services.test_cycles import gained
 CUT = (OperationalError, InterfaceError)
 
 
-def cut_at_every_point(ask: Callable[[int], Any], settled: Callable[[int], None]) -> int:
-    """Ask over a line that is cut after one answer, after two and so on, and then over a good one,
-    until the cut comes too late; how often it came in time."""
-    for answers in count():
+EVERY = 4  # of the points at which a line can be cut, one in so many is tried in a short run
+SAMPLED = pytest.mark.parametrize("every", [EVERY, pytest.param(1, marks=pytest.mark.soak)])
+
+
+def cut_at_points(ask: Callable[[int], Any], settled: Callable[[int], None], *, every: int) -> int:
+    """Ask over a line that is cut after so many answers, and then again over a good one; go on with
+    more answers until the cut comes too late. Rounds are counted from 0; the answers of the last one.
+    """
+    first = chance("where a line is cut").randrange(every)
+    for number in count():
+        answers = first + number * every
         with bad_line_to_postgres() as line:
             connection.ensure_connection()
             line.cut_after_answers = answers
             try:
-                ask(answers)
+                ask(number)
                 whole = line.cut_after_answers is not None
             except CUT:
                 whole = False
             connection.close()
-        ask(answers)
-        settled(answers)
+        ask(number)
+        settled(number)
         if whole:
             return answers
     raise AssertionError("the loop returns")
 
 
 @embedded_only
-def test_a_cycle_cut_short_anywhere_and_settled_again_pays_everybody_once(house, settings):
+@SAMPLED
+def test_a_cycle_cut_short_anywhere_and_settled_again_pays_everybody_once(
+    house, settings, every: int
+):
     """One account at a time, so that most cuts find some accounts settled and others not."""
     settings.SURETY_CHUNK_ACCOUNTS = 1
     a_house()
@@ -52,9 +62,7 @@ def test_a_cycle_cut_short_anywhere_and_settled_again_pays_everybody_once(house,
     marks: dict[int, int] = {}
 
     def ask(number: int) -> None:
-        if number not in marks:
-            connection.close()
-            marks[number] = 90_000 + 7 * (number + 1)
+        marks[number] = 90_000 + 7 * (number + 1)
         found = a_price_set(str(marks[number]), at=after(hours=1 + number))
         pricing.seal(found, cause=CAUSE)
         sealed = selectors.latest_prices()
@@ -68,13 +76,16 @@ def test_a_cycle_cut_short_anywhere_and_settled_again_pays_everybody_once(house,
         assert books.left(f"cycle-c-{number}") == 0
         assert selectors.holdings("ccp-settlement") == {}
 
-    assert cut_at_every_point(ask, settled) > 10
+    assert cut_at_points(ask, settled, every=every) > 10
     assert verification.verify() == []
 
 
 @embedded_only
+@SAMPLED
 @pytest.mark.parametrize("what", ["allocation", "claim", "transfer", "bust", "correction"])
-def test_what_follows_a_trade_cut_short_anywhere_and_asked_again_happens_once(house, what: str):
+def test_what_follows_a_trade_cut_short_anywhere_and_asked_again_happens_once(
+    house, what: str, every: int
+):
     posttrade.a_busy_house()
     ready: dict[int, Callable[[], Any]] = {}
     before: dict[int, dict[str, tuple[int, int]]] = {}
@@ -111,7 +122,7 @@ def test_what_follows_a_trade_cut_short_anywhere_and_asked_again_happens_once(ho
         ready[number + 1] = prepared(number + 1)
 
     ready[0] = prepared(0)
-    assert cut_at_every_point(ask, settled) > 3
+    assert cut_at_points(ask, settled, every=every) > 3
     posttrade.assert_sound()
 
 

@@ -215,7 +215,7 @@ def test_whatever_is_commanded_the_book_is_what_the_economy_says():
 
 @pytest.mark.soak
 def test_it_is_for_a_long_time():
-    told = run(examples=300, steps=80)
+    told = run(examples=150, steps=60)
 
     for kind in ("trade", "allocation", "claim", "transfer", "bust", "correction", "cycle"):
         assert told[kind] > 20, kind
