@@ -1,20 +1,17 @@
 """One market, told twice: each command goes to the real services and to the slow economy beside them.
 
-A command that the house refuses must have left nothing behind, and changes nothing of the economy. A
-command that was taken is kept with its answer, to be asked again and to be asked differently.
+A command that the house refuses changes nothing of the economy.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from clearing import models, selectors
-from clearing.domain.errors import Refusal
+from clearing import selectors
 from clearing.domain.events import InstrumentListed
 from clearing.services import (
     accounts,
@@ -33,8 +30,8 @@ from clearing.services import (
     trades,
     transfers,
 )
-from clearing.store import KeyReused
 from tests.builders import CAUSE, EXPIRY, INSTRUMENTS, START, a_price_set, a_trade
+from tests.faults.asking import Asked, facts
 from tests.oracle.economy import Contract, Economy, Funding
 from tests.services.posttrade import ACCOUNTS, VENUE, a_busy_house
 
@@ -72,16 +69,6 @@ def open_the_house() -> None:
 
 
 @dataclass(frozen=True)
-class Done:
-    """`again` asks the same; `other` asks for something else under the same key, if it has one."""
-
-    kind: str
-    again: Callable[[], Any]
-    answer: Any
-    other: Callable[[], Any] | None
-
-
-@dataclass(frozen=True)
 class Offer:
     """A give-up or a transfer that waits for its answer."""
 
@@ -93,62 +80,17 @@ class Offer:
     lots: int
 
 
-class Market:
+class Market(Asked):
     def __init__(self) -> None:
+        super().__init__()
         self.economy = Economy([contract(it) for it in INSTRUMENTS])
-        self.done: list[Done] = []
         self.offers: list[Offer] = []
         self.sets: list[tuple[int, int]] = []  # (first sequence, sequence that stands)
         self.fixings: dict[str, int] = {}
         self.cycles = 0
-        self.taken: Counter[str] = Counter()
-        self._numbers = 0
         for account in ACCOUNTS:
             self.economy.deposit(account, "USDC", 10**12)
             self.economy.deposit(account, "BTC", 10**9)
-
-    # --- asking ---------------------------------------------------------------------------------
-
-    def ask(
-        self, kind: str, service: Callable[[], Any], other: Callable[[], Any] | None = None
-    ) -> Any:
-        """The answer; None where it was refused, which must have left nothing behind."""
-        before = facts()
-        try:
-            answer = service()
-        except Refusal:
-            assert facts() == before, f"a refused {kind} left something behind"
-            self.taken[f"{kind} refused"] += 1
-            return None
-        self.taken[kind] += 1
-        self.done.append(Done(kind, service, answer, other))
-        return answer
-
-    def repeat(self, place: int) -> None:
-        """I6: the same again is answered the same, and nothing new is recorded."""
-        it = self.done[place % len(self.done)]
-        before = facts()
-        answer = it.again()
-        assert facts() == before, f"{it.kind} was recorded again"
-        assert answer == it.answer or it.answer is None or answer is None
-
-    def reuse(self, place: int) -> None:
-        """I6: something else under a key that was used is refused as such."""
-        keyed = [it for it in self.done if it.other is not None]
-        if not keyed:
-            return
-        it, before = keyed[place % len(keyed)], facts()
-        try:
-            assert it.other is not None
-            it.other()
-        except KeyReused:
-            assert facts() == before
-            return
-        raise AssertionError(f"another {it.kind} was taken under the same key")
-
-    def key(self) -> str:
-        self._numbers += 1
-        return f"m-{self._numbers}"
 
     @property
     def minute(self) -> int:
@@ -452,10 +394,6 @@ class Market:
 
     def seal_log(self) -> None:
         sealing.catch_up()
-
-
-def facts() -> int:
-    return models.Event.objects.count()
 
 
 def marks(index: str) -> dict[str, Fraction]:
