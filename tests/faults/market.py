@@ -229,8 +229,9 @@ class Market(Asked):
         ):
             return
         signed = size if held > 0 else -size
-        value = self.economy.contracts[symbol].worth(signed, price)
-        if not ticks:
+        if ticks:
+            value = self.economy.contracts[symbol].worth(signed, price)
+        else:
             value = Fraction(before.cost(symbol) - selectors.account(giver).cost(symbol))
             assert abs(value * abs(held) - before.cost(symbol) * size) < abs(held), "pro rata"
         self.economy.transfer(symbol, giver, taker, lots=signed, value=value, at=self.minute)
