@@ -34,7 +34,9 @@ check: $(LOCKED_DEV) ## format, lint, types and import contracts
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 
-soak: $(LOCKED_DEV) ## the long versions of the sampled tests
+soak: export SURETY_SEED := $(or $(SURETY_SEED),$(shell od -An -N3 -tu4 /dev/urandom | tr -d ' '))
+soak: $(LOCKED_DEV) ## the long versions of the sampled tests; SURETY_SEED=number repeats a run, printed first
+	@echo "SURETY_SEED=$(SURETY_SEED) repeats this run"
 	$(BIN)/python -m pytest -m soak
 
 bench-record: $(LOCKED_DEV) ## the record's speed beside its peers, in one table

@@ -63,6 +63,7 @@ from clearing.selectors.collateral import (
     withdrawals_waiting,
 )
 from clearing.selectors.corrections import (
+    final_set,
     standing_name,
 )
 from clearing.selectors.log import (
@@ -170,7 +171,6 @@ from clearing.selectors.statements import (
 from clearing.selectors.trades import (
     accounts_held,
     allocation,
-    expiry_price,
     handover,
     handovers,
     has_member,
@@ -261,9 +261,9 @@ __all__ = [
     "epochs",
     "exercise_instructions",
     "expiring",
-    "expiry_price",
     "facts_after",
     "fees",
+    "final_set",
     "fixing",
     "found_break",
     "frozen_book",

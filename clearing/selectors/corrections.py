@@ -11,7 +11,7 @@ from django.db import connection
 from clearing import codec, models
 from clearing.domain import cycles as moves
 from clearing.domain import entries
-from clearing.domain.events import PriceSetCorrected
+from clearing.domain.events import ContractSettled, InstrumentExpired, PriceSetCorrected
 from clearing.domain.resettlement import Step
 from clearing.domain.settlement import PAYOUT, VM
 
@@ -64,11 +64,20 @@ def lines_on(
 
 
 def expired_on(price_sequences: Iterable[int]) -> list[str]:
-    """Symbols that were paid out at the index of any of the sets."""
-    rows = models.Cycle.objects.filter(
-        price_sequence__in=list(price_sequences), kind=moves.Kind.EXPIRY
-    )
-    return list(rows.order_by("opened").values_list("slot", flat=True))
+    """Symbols that expired by any of the sets, whether anybody held them then or not."""
+    named = models.PriceSet.objects.filter(sequence__in=list(price_sequences))
+    names = set(named.values_list("name", flat=True))
+    rows = models.Event.objects.filter(name=InstrumentExpired.NAME).order_by("sequence")
+    facts = [codec.decode(row.name, row.payload) for row in rows]
+    return [fact.symbol for fact in facts if fact.price_set in names]
+
+
+def final_set(symbol: str) -> models.PriceSet:
+    """The sealed set that an instrument expired by, whatever stands in for it since."""
+    expired = models.Event.objects.get(stream=f"instrument-{symbol}", name=InstrumentExpired.NAME)
+    named = codec.decode(expired.name, expired.payload).price_set
+    at = models.PriceSet.objects.filter(name=named).values("at")
+    return models.PriceSet.objects.get(at__in=at, corrects=None)
 
 
 def fixings_on(price_sequences: Iterable[int]) -> list[int]:
@@ -77,10 +86,26 @@ def fixings_on(price_sequences: Iterable[int]) -> list[int]:
     return list(rows.order_by("sequence").values_list("sequence", flat=True))
 
 
-def payouts_on(symbol: str) -> list[models.CycleLine]:
-    """All that was paid out at an instrument's expiry, corrections included."""
-    rows = models.CycleLine.objects.filter(symbol=symbol, kind=PAYOUT)
-    return list(rows.order_by("account", "sequence"))
+def paid_out(symbol: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Of an expired instrument: account -> lots it was paid for, account -> what it was paid, before
+    cost. A trade that is undone or corrected after expiry is paid out on its own, and counts too."""
+    steps: list[tuple[int, str, int | None, int]] = []
+    for line in models.CycleLine.objects.filter(symbol=symbol, kind=PAYOUT):
+        lots = None if line.corrects else line.count
+        steps.append((line.sequence, line.account, lots, line.value))
+    rows = models.Event.objects.filter(name=ContractSettled.NAME)
+    alone = [(row.sequence, codec.decode(row.name, row.payload)) for row in rows]
+    held: dict[str, int] = {}
+    paid: dict[str, int] = {}
+    for sequence, fact in alone:
+        if fact.symbol == symbol:
+            held[fact.account_id] = held.get(fact.account_id, 0) + fact.lots
+            steps.append((sequence, fact.account_id, 0, fact.cash + fact.cost))
+    for _, account, counted, value in sorted(steps, key=lambda it: it[0]):
+        held[account] = held.get(account, 0) + (counted or 0)
+        # a correction says the whole payout again
+        paid[account] = value + (0 if counted is None else paid.get(account, 0))
+    return held, paid
 
 
 def steps_of(symbol: str, accounts: Iterable[str]) -> dict[str, list[Step]]:

@@ -223,12 +223,3 @@ def accounts_held(accounts: Sequence[str]) -> dict[str, Account]:
     """Many accounts from their snapshots, unopened ones too; claim their streams first."""
     found = accounts_by_id(accounts)
     return {name: found.get(name, Account(account_id=name)) for name in accounts}
-
-
-def expiry_price(symbol: str) -> tuple[str, str]:
-    """(final index, price set) an expired contract was settled at, in force now."""
-    index = models.Instrument.objects.filter(symbol=symbol).values_list("index", flat=True).get()
-    expiry = models.Event.objects.filter(
-        stream=f"instrument-{symbol}", name="clearing.instrument-expired.v1"
-    ).latest("version")
-    return index, as_recorded(expiry).fact.price_set

@@ -19,7 +19,6 @@ from datetime import datetime
 from clearing import models, selectors, store
 from clearing.domain import account, instrument, parts
 from clearing.domain.account import Standing
-from clearing.domain.amounts import decimal
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
 from clearing.domain.events import ContractSettled, TradeBusted, TradeCorrected
@@ -138,12 +137,15 @@ def _unwind(books: Claimed, trade: models.Trade, it: Instrument, *, reason: str)
 
 
 def _settle_at_once(books: Claimed, account_id: str, it: Instrument) -> None:
-    """Lots of an expired contract exist only until it is settled for them."""
+    """Lots of an expired contract exist only until it is settled for them, at the price that stands
+    now: a correction has paid everybody else by it."""
     held = books.account(account_id)
     if it.status is not Status.EXPIRED or not (held.lots(it.symbol) or held.cost(it.symbol)):
         return
-    index, price_set = selectors.expiry_price(it.symbol)
-    books.decide(parts.settled(held, it, index=decimal(index), price_set=price_set))
+    final = selectors.final_set(it.symbol)
+    standing = selectors.standing_name(final.sequence) or final.name
+    index = selectors.prices_named(standing).index(it.underlying)
+    books.decide(parts.settled(held, it, index=index, price_set=standing))
 
 
 def _residue(books: Claimed) -> int:

@@ -120,15 +120,15 @@ def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Caus
     if stream.version:
         return None
     it = selectors.locked_instrument(symbol)
-    expired = selectors.cycle(f"expiry-{symbol}")
-    name = corrections.standing_names()[expired.price_sequence]
-    held, paid = _paid_out(symbol)
+    expired_by = selectors.final_set(symbol)
+    name = corrections.standing_names()[expired_by.sequence]
+    held, paid = corrections.paid_out(symbol)
     streams = store.claim_all(f"account-{account}" for account in held)
     final = Final(
         cycle_id=cycle_id,
         index=selectors.prices_named(name).index(it.underlying),
         price_set=name,
-        seed_set=expired.price_set,
+        seed_set=expired_by.name,
     )
     owed = expiry.owed(it, held, final, abandoned=selectors.exercise_instructions(symbol))
     _check(symbol, {(cycle_id, account): value for account, value in owed.items()})
@@ -136,30 +136,20 @@ def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Caus
         SettlementCorrected(
             account_id=account,
             cycle_id=cycle_id,
-            corrects=expired.cycle_id,
+            corrects=f"expiry-{symbol}",
             symbol=symbol,
             settlement=it.settlement,
             kind=settlement.PAYOUT,
             lots=held[account],
             price=str(final.index),
-            value=owed[account],
-            cash=amounts.fitting(owed[account] - paid[account]),
+            value=owed.get(account, 0),
+            cash=amounts.fitting(owed.get(account, 0) - paid[account]),
             cost=0,
         )
         for account in sorted(held)
-        if owed[account] != paid[account]
+        if owed.get(account, 0) != paid[account]
     ]
     return _record(stream, cycle_id, facts, streams, chain, cause=cause)
-
-
-def _paid_out(symbol: str) -> tuple[dict[str, int], dict[str, int]]:
-    """(account -> lots at expiry, account -> payout so far before cost)."""
-    held: dict[str, int] = {}
-    paid: dict[str, int] = {}
-    for line in corrections.payouts_on(symbol):
-        held.setdefault(line.account, line.count)
-        paid[line.account] = line.value  # a correction says the whole payout again
-    return held, paid
 
 
 # --- what both share --------------------------------------------------------------------------

@@ -68,11 +68,16 @@ class _Session:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`order` is who went on, step by step; answers and errors are by session."""
+    """`order` is who went on, step by step; answers, errors and the stops met are by session.
+
+    `met_a_lock` says that somebody once was passed over because somebody else had what it wanted.
+    """
 
     order: tuple[int, ...]
     answers: tuple[Any, ...]
     errors: tuple[BaseException | None, ...]
+    trails: tuple[tuple[str, ...], ...]
+    met_a_lock: bool
 
 
 def explore(
@@ -126,11 +131,13 @@ def _run(
     sessions = [_Session(number, work) for number, work in enumerate(works)]
     order: list[int] = []
     widths: list[int] = []
+    met_a_lock = False
     with _stopping(stops), _watcher() as blocked:
         threads = [threading.Thread(target=it.run, daemon=True) for it in sessions]
         for thread in threads:
             thread.start()
         while ready := _ready(sessions, blocked):
+            met_a_lock |= any(not it.stopped.is_set() for it in sessions)
             pick = choices[len(widths)] if len(widths) < len(choices) else 0
             if chance is not None:
                 pick = chance.randrange(len(ready))
@@ -142,7 +149,11 @@ def _run(
         for thread in threads:
             thread.join(PATIENCE)
     outcome = Outcome(
-        tuple(order), tuple(it.answer for it in sessions), tuple(it.error for it in sessions)
+        order=tuple(order),
+        answers=tuple(it.answer for it in sessions),
+        errors=tuple(it.error for it in sessions),
+        trails=tuple(tuple(it.trail) for it in sessions),
+        met_a_lock=met_a_lock,
     )
     return outcome, widths
 

@@ -20,7 +20,9 @@ from tests.faults import interleavings
 from tests.faults.interleavings import Outcome, explore, sample
 from tests.seeds import chance
 
-APPENDING = ((store, "claim"), (store, "append"))
+# Every way a service claims and appends: one of each is met by whoever decides.
+CLAIMING = ((store, "claim"), (store, "claim_all"), (store, "claim_known"))
+APPENDING = (*CLAIMING, (store, "append"), (store, "append_all"))
 _numbers = count(1)
 
 
@@ -78,32 +80,35 @@ def _step(_here: threading.local) -> None:
 
 def test_a_lost_update_is_found(house):
     """A counter that is read and then written without a lock: some order loses one of the two."""
-    a_house()
+    jobs = a_job()
 
     def increment() -> None:
-        before = models.Stream.objects.get(name="clock").version
+        before = jobs.get().attempts
         Steps.step()
-        models.Stream.objects.filter(name="clock").update(version=before + 1)
+        jobs.update(attempts=before + 1)
 
     def scenario() -> list[Callable[[], Any]]:
-        models.Stream.objects.filter(name="clock").update(version=10)
+        jobs.update(attempts=10)
         return [increment, increment]
 
-    found = {
-        models.Stream.objects.get(name="clock").version
-        for _ in explore(scenario, stops=[(Steps, "step")])
-    }
+    found = {jobs.get().attempts for _ in explore(scenario, stops=[(Steps, "step")])}
 
     assert found == {11, 12}
 
 
+def a_job() -> Any:
+    """A row that the application may change and lock, and nothing else looks at."""
+    job_id = queue.leave("test.step", key=str(next(_numbers)), address={})
+    return models.Job.objects.filter(id=job_id)
+
+
 def test_a_session_that_waits_for_a_lock_is_passed_over(house):
-    a_house()
+    jobs = a_job()
     seen: list[tuple[int, ...]] = []
 
     def locked() -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM clearing_stream WHERE name = 'clock' FOR UPDATE")
+        with transaction.atomic():
+            assert jobs.select_for_update().get()
             Steps.step()
 
     for outcome in explore(lambda: [locked, locked], stops=[(Steps, "step")]):
@@ -112,6 +117,27 @@ def test_a_session_that_waits_for_a_lock_is_passed_over(house):
 
     # once one has the lock, only its end lets the other reach its stop
     assert set(seen) == {(0, 0, 1, 1), (0, 1, 0, 1), (1, 1, 0, 0), (1, 0, 1, 0)}
+
+
+def test_sessions_that_lock_in_opposite_orders_deadlock_in_some_order(house):
+    """Else the orders in which nobody deadlocks would prove nothing."""
+    one, other = a_job(), a_job()
+    before = deadlocks()
+
+    def locked(first: Any, second: Any) -> None:
+        with transaction.atomic():
+            assert first.select_for_update().get()
+            Steps.step()
+            assert second.select_for_update().get()
+
+    def scenario() -> list[Callable[[], Any]]:
+        return [partial(locked, one, other), partial(locked, other, one)]
+
+    ended = [errors(it) for it in explore(scenario, stops=[(Steps, "step")])]
+
+    assert [] in ended
+    assert ["OperationalError"] in ended
+    assert deadlocks() == before + ended.count(["OperationalError"])
 
 
 # --- append and append ------------------------------------------------------------------------
@@ -160,26 +186,34 @@ def test_one_key_for_two_accounts_is_one_fact_in_every_order(house):
         assert errors(outcome) == [KeyReused.__name__]
 
 
-@pytest.mark.parametrize("orders", [15, pytest.param(None, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("orders", [25, pytest.param(None, marks=pytest.mark.soak)])
 def test_trades_around_a_circle_of_three_never_deadlock(house, orders: int | None):
-    """Each holds one account and wants the next: the order of claiming is what saves them."""
+    """Each holds one account and wants the next: the order of claiming is what saves them.
+
+    Both accounts of a trade are claimed in one call; a depositor who stops with the middle account
+    in hand is what stops the others in the midst of that call, with their first account locked.
+    """
     a_house()
     a_third_member()
     before = deadlocks()
     around = (("EAST-1", "NORTH-1"), ("NORTH-1", "SOUTH-1"), ("SOUTH-1", "EAST-1"))
-    tried = 0
+    tried = waited = 0
 
     def scenario() -> list[Callable[[], Any]]:
-        return [
+        traders = [
             partial(trade, f"t-{next(_numbers)}", buyer=buyer, seller=seller)
             for buyer, seller in around
         ]
+        return [*traders, partial(deposit, f"k-{next(_numbers)}", account="NORTH-1")]
 
-    for outcome in these(scenario, stops=((store, "claim"),), orders=orders):
+    stops = ((store, "claim_known"), (store, "append"), (store, "append_all"))
+    for outcome in these(scenario, stops=stops, orders=orders):
         assert errors(outcome) == []
         tried += 1
+        waited += outcome.met_a_lock
 
     assert tried > 6
+    assert waited > 0, "nobody ever waited: no order was tried in which they meet"
     assert deadlocks() == before
     assert selectors.account("EAST-1").lots("BTC-PERP") == 0
     assert verification.verify() == []
@@ -215,7 +249,7 @@ def test_a_seal_between_any_two_steps_of_two_writers_skips_nobody(house, orders:
         ]
         return [*writers, follow]
 
-    stops = ((store, "append"), (Steps, "step"))
+    stops = ((store, "append"), (store, "append_all"), (Steps, "step"))
     for outcome in these(scenario, stops=stops, orders=orders):
         assert errors(outcome) == []
     for _ in range(3):
@@ -310,12 +344,22 @@ def test_an_owner_whose_lease_ran_out_finishes_nothing_in_any_order(house):
     assert both > 0, "no order let the second take over: the test proved nothing"
 
 
-@pytest.mark.parametrize("stop", ["claim", "append"])
-def test_the_stops_are_where_the_store_is_called(house, stop: str):
+@pytest.mark.parametrize(
+    ("work", "met"),
+    [
+        (lambda: deposit(f"k-{next(_numbers)}"), ("claim", "append")),
+        (
+            lambda: trade(f"t-{next(_numbers)}", buyer="NORTH-1", seller="SOUTH-1"),
+            ("claim_known", "append_all"),
+        ),
+    ],
+    ids=["deposit", "trade"],
+)
+def test_the_stops_are_where_the_store_is_called(house, work: Callable[[], Any], met: Any):
     """Were a service to write around the store, the orders above would be fewer than they say."""
     a_house()
 
-    (first, *_) = explore(lambda: [partial(deposit, f"k-{next(_numbers)}")], stops=[(store, stop)])
+    (only,) = explore(lambda: [work], stops=APPENDING)
 
-    assert first.order == (0, 0)
+    assert only.trails == (("start", *met),)
     assert interleavings.PATIENCE > 0
