@@ -28,6 +28,7 @@ class Line:
     market: int
     not_admitted: int
     haircut: int
+    gap: int
     concentration: int
     wrong_way: int
     depeg: int
