@@ -79,6 +79,7 @@ from clearing.selectors.corrections import (
     standing_names,
     stands_for,
     steps_of,
+    superseded,
 )
 from clearing.selectors.log import (
     as_recorded,
@@ -399,6 +400,7 @@ __all__ = [
     "substitutions_due",
     "substitutions_waiting",
     "sums_of",
+    "superseded",
     "symbols",
     "taken_id",
     "teller",

@@ -46,6 +46,13 @@ def standing_name(sequence: int) -> str | None:
     return standing_names().get(sequence)
 
 
+def superseded(sequence: int) -> bool:
+    """Whether another set stands in for the one at `sequence`, itself a correction or not."""
+    stands = standing_name(sequence)
+    rows = models.PriceSet.objects.filter(sequence=sequence)
+    return stands is not None and not rows.filter(name=stands).exists()
+
+
 def lines_on(
     price_sequences: Iterable[int], *, symbol: str | None = None
 ) -> list[tuple[int, models.CycleLine]]:

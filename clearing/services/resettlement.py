@@ -15,11 +15,18 @@ from clearing import models, selectors, store
 from clearing.domain import amounts, expiry, instrument, resettlement, settlement
 from clearing.domain.cause import Cause
 from clearing.domain.cycles import CycleNotBalanced, CycleUnderWay, Kind, State
-from clearing.domain.events import CycleOpened, PriceSetCorrected, SettlementCorrected
+from clearing.domain.events import (
+    CycleOpened,
+    PriceSetCorrected,
+    PricesResettled,
+    SettlementCorrected,
+)
 from clearing.domain.expiry import Final
 from clearing.domain.instrument import Instrument
 from clearing.services import cycles, funding, timekeeping
 from clearing.services.jobs import NotYet
+
+SCOPE = "resettled"
 
 
 def resettle(correction: int, *, cause: Cause) -> list[str]:
@@ -40,7 +47,23 @@ def resettle(correction: int, *, cause: Cause) -> list[str]:
     except CycleUnderWay as wait:
         raise NotYet(wait.sentence) from wait
     done += [funding.settle(at, cause=cause) for at in selectors.fixings_on(chain)]
-    return [cycle_id for cycle_id in done if cycle_id]
+    paid = [cycle_id for cycle_id in done if cycle_id]
+    _resettled(correction, fact, cycles=len(paid), cause=cause)
+    return paid
+
+
+@store.decision
+def _resettled(correction: int, fact: PriceSetCorrected, *, cycles: int, cause: Cause) -> int:
+    """Once for each correction: margin hears of it and looks again."""
+    stream, key = store.claim("prices"), str(correction)
+    before = store.earlier(scope=SCOPE, key=key, content=fact.price_set)
+    if before is not None:
+        return before
+    done = PricesResettled(
+        correction=correction, corrects=fact.corrects, price_set=fact.price_set, cycles=cycles
+    )
+    sequence = store.append(stream, done, at=timekeeping.now(), cause=cause)
+    return store.remember(scope=SCOPE, key=key, content=fact.price_set, sequence=sequence)
 
 
 # --- variation margin -------------------------------------------------------------------------

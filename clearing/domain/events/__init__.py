@@ -97,6 +97,7 @@ from clearing.domain.events.prices import (
     PriceSourceAdmitted,
     PriceSourceResumed,
     PriceSourceSuspended,
+    PricesResettled,
 )
 from clearing.domain.events.reconciliation import (
     BreakExplained,
@@ -229,6 +230,7 @@ __all__ = [
     "PriceSourceAdmitted",
     "PriceSourceResumed",
     "PriceSourceSuspended",
+    "PricesResettled",
     "ReconciliationRun",
     "ReleasesCertified",
     "ReleasesHalted",
