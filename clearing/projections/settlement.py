@@ -126,6 +126,20 @@ def future_settled(recorded: Recorded) -> None:
     _lines(recorded, [line])
 
 
+def contract_settled(recorded: Recorded) -> None:
+    """Of no cycle: a bust brought lots of an expired contract back."""
+    fact = recorded.fact
+    account_moved(recorded)
+    models.LatePayout.objects.create(
+        sequence=recorded.sequence,
+        account=fact.account_id,
+        symbol=fact.symbol,
+        lots=fact.lots,
+        value=fact.cash + fact.cost,
+        price_set=fact.price_set,
+    )
+
+
 def option_settled(recorded: Recorded) -> None:
     """Exercised, assigned or expired: what was paid on all the lots it held."""
     fact = recorded.fact
@@ -201,6 +215,7 @@ PROJECTIONS = {
     events.AccountSettled: account_settled,
     events.PerpetualFunded: perpetual_funded,
     events.FutureSettled: future_settled,
+    events.ContractSettled: contract_settled,
     events.OptionExercised: option_settled,
     events.OptionAssigned: option_settled,
     events.OptionExpired: option_settled,
@@ -213,6 +228,7 @@ TABLES = (
     models.FundingFixing,
     models.Cycle,
     models.CycleLine,
+    models.LatePayout,
     models.SettledAccount,
     models.ExerciseInstruction,
 )

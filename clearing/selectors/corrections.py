@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from clearing import codec, models
 from clearing.domain import cycles as moves
-from clearing.domain import entries
-from clearing.domain.events import PriceSetCorrected
-from clearing.domain.resettlement import Step
+from clearing.domain import entries, resettlement
+from clearing.domain.events import InstrumentExpired, PriceSetCorrected
+from clearing.domain.resettlement import Paid, Payout, Step
 from clearing.domain.settlement import PAYOUT, VM
+from clearing.selectors.market import prices_at
+from clearing.selectors.settlement import prices_named
 
 
 def corrections() -> list[tuple[int, PriceSetCorrected]]:
@@ -71,11 +74,12 @@ def lines_on(
 
 
 def expired_on(price_sequences: Iterable[int]) -> list[str]:
-    """Symbols that were paid out at the index of any of the sets."""
-    rows = models.Cycle.objects.filter(
-        price_sequence__in=list(price_sequences), kind=moves.Kind.EXPIRY
-    )
-    return list(rows.order_by("opened").values_list("slot", flat=True))
+    """Symbols that were paid out at the index of any of the sets, at expiry or after a bust."""
+    sequences = list(price_sequences)
+    rows = models.Cycle.objects.filter(price_sequence__in=sequences, kind=moves.Kind.EXPIRY)
+    names = models.PriceSet.objects.filter(sequence__in=sequences).values("name")
+    late = models.LatePayout.objects.filter(price_set__in=names).values_list("symbol", flat=True)
+    return sorted({*rows.values_list("slot", flat=True), *late})
 
 
 def fixings_on(price_sequences: Iterable[int]) -> list[int]:
@@ -84,10 +88,35 @@ def fixings_on(price_sequences: Iterable[int]) -> list[int]:
     return list(rows.order_by("sequence").values_list("sequence", flat=True))
 
 
-def payouts_on(symbol: str) -> list[models.CycleLine]:
-    """All that was paid out at an instrument's expiry, corrections included."""
-    rows = models.CycleLine.objects.filter(symbol=symbol, kind=PAYOUT)
-    return list(rows.order_by("account", "sequence"))
+def expiry_price(symbol: str) -> tuple[Decimal, str, str]:
+    """Of an expired contract, in force now: (final index, the set it is of, the set that first fixed
+    it)."""
+    row = models.Event.objects.filter(
+        stream=f"instrument-{symbol}", name=InstrumentExpired.NAME
+    ).latest("version")
+    fact: InstrumentExpired = codec.decode(row.name, row.payload)
+    at = models.PriceSet.objects.filter(name=fact.price_set).latest("sequence").sequence
+    first = prices_at(min(stands_for(at)))
+    name = standing_name(at) or fact.price_set
+    underlying = models.Instrument.objects.values_list("underlying", flat=True).get(symbol=symbol)
+    return prices_named(name).index(underlying), name, first.name
+
+
+def paid_out(symbol: str) -> dict[str, Paid]:
+    """account -> what it had of an expired contract and was paid so far, whatever came back late and
+    whatever was corrected."""
+    lines = models.CycleLine.objects.filter(symbol=symbol, kind=PAYOUT)
+    late = models.LatePayout.objects.filter(symbol=symbol)
+    steps: dict[str, list[Payout]] = {}
+    for line in lines:
+        step = Payout(
+            sequence=line.sequence, lots=line.count, value=line.value, whole=bool(line.corrects)
+        )
+        steps.setdefault(line.account, []).append(step)
+    for row in late:
+        step = Payout(sequence=row.sequence, lots=row.lots, value=row.value)
+        steps.setdefault(row.account, []).append(step)
+    return {account: resettlement.paid(mine) for account, mine in sorted(steps.items())}
 
 
 def steps_of(symbol: str, accounts: Iterable[str]) -> dict[str, list[Step]]:

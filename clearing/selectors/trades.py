@@ -189,6 +189,12 @@ def waiting_handovers(name: str) -> list[models.Handover]:
     return list(rows.order_by("sequence"))
 
 
+def handovers_in(symbols: Iterable[str]) -> list[models.Handover]:
+    """Give-ups and transfers of lots of any of the contracts that nobody has answered."""
+    rows = models.Handover.objects.filter(symbol__in=list(symbols), status="requested")
+    return list(rows.order_by("sequence"))
+
+
 def overdue_handovers(*, at: datetime) -> list[models.Handover]:
     rows = models.Handover.objects.filter(status="requested", deadline_at__lte=at)
     return list(rows.order_by("deadline_at", "handover_id"))
@@ -223,12 +229,3 @@ def accounts_held(accounts: Sequence[str]) -> dict[str, Account]:
     """Many accounts from their snapshots, unopened ones too; claim their streams first."""
     found = accounts_by_id(accounts)
     return {name: found.get(name, Account(account_id=name)) for name in accounts}
-
-
-def expiry_price(symbol: str) -> tuple[str, str]:
-    """(final index, price set) an expired contract was settled at, in force now."""
-    index = models.Instrument.objects.filter(symbol=symbol).values_list("index", flat=True).get()
-    expiry = models.Event.objects.filter(
-        stream=f"instrument-{symbol}", name="clearing.instrument-expired.v1"
-    ).latest("version")
-    return index, as_recorded(expiry).fact.price_set

@@ -134,7 +134,8 @@ def _check(symbol: str, values: Mapping[tuple[str, str], int]) -> None:
 
 @store.decision
 def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Cause) -> str | None:
-    """What holders at expiry receive at the index that stands, less what they were paid.
+    """What holders at expiry, and whom a bust gave lots back since, receive at the index that stands,
+    less what they were paid.
 
     The draw keeps its seed: a correction that leaves the option in the money assigns nobody else.
     """
@@ -142,46 +143,31 @@ def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Caus
     if stream.version:
         return None
     it = selectors.locked_instrument(symbol)
-    expired = selectors.cycle(f"expiry-{symbol}")
-    name = selectors.standing_names()[expired.price_sequence]
-    held, paid = _paid_out(symbol)
-    streams = store.claim_all(f"account-{account}" for account in held)
-    final = Final(
-        cycle_id=cycle_id,
-        index=selectors.prices_named(name).index(it.underlying),
-        price_set=name,
-        seed_set=expired.price_set,
-    )
+    index, name, seed_set = selectors.expiry_price(symbol)
+    streams = store.claim_all(f"account-{account}" for account in selectors.paid_out(symbol))
+    paid = selectors.paid_out(symbol)
+    held = {account: each.lots for account, each in paid.items()}
+    final = Final(cycle_id=cycle_id, index=index, price_set=name, seed_set=seed_set)
     owed = expiry.owed(it, held, final, abandoned=selectors.exercise_instructions(symbol))
     _check(symbol, {(cycle_id, account): value for account, value in owed.items()})
     facts = [
         SettlementCorrected(
             account_id=account,
             cycle_id=cycle_id,
-            corrects=expired.cycle_id,
+            corrects=f"expiry-{symbol}",
             symbol=symbol,
             settlement=it.settlement,
             kind=settlement.PAYOUT,
             lots=held[account],
-            price=str(final.index),
+            price=str(index),
             value=owed[account],
-            cash=amounts.fitting(owed[account] - paid[account]),
+            cash=amounts.fitting(owed[account] - paid[account].value),
             cost=0,
         )
         for account in sorted(held)
-        if owed[account] != paid[account]
+        if owed[account] != paid[account].value
     ]
     return _record(stream, cycle_id, facts, streams, chain, cause=cause)
-
-
-def _paid_out(symbol: str) -> tuple[dict[str, int], dict[str, int]]:
-    """(account -> lots at expiry, account -> payout so far before cost)."""
-    held: dict[str, int] = {}
-    paid: dict[str, int] = {}
-    for line in selectors.payouts_on(symbol):
-        held.setdefault(line.account, line.count)
-        paid[line.account] = line.value  # a correction says the whole payout again
-    return held, paid
 
 
 # --- what both share --------------------------------------------------------------------------

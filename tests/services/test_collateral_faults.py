@@ -129,7 +129,9 @@ def test_a_print_on_our_own_venue_a_doubled_haircut_and_a_new_limit_sell_nobody_
 def test_what_if_goes_by_the_schedule_that_a_run_goes_by():
     a_house_by_the_book(usdc="1000")
     collateral.deposit(NORTH, key="b", asset="BTC", amount="0.3", at=after(hours=1), cause=CAUSE)
-    trades.novate(a_trade(quantity="0.001"), at=after(hours=1), cause=CAUSE)  # else nothing is asked
+    trades.novate(
+        a_trade(quantity="0.001"), at=after(hours=1), cause=CAUSE
+    )  # else nothing is asked
     run_due_jobs()
     harsh = copy.deepcopy(HOUSE)
     harsh["assets"]["BTC"]["haircut"] = "0.5"
