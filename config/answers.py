@@ -149,6 +149,7 @@ STATUS: dict[str, int] = {
     "terms-fixed": 422,
     "terms-not-valid": 422,
     "trade-ended": 409,
+    "trade-id-not-valid": 422,
     "trade-id-taken": 409,
     "withdrawal-not-instructed": 409,
     "withdrawal-taken": 409,

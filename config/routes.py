@@ -7,7 +7,8 @@ imports one above it to be heard by it.
     leg or position moved, bust ->  re-margin every account it touched
     price set sealed            ->  settle expiries, then the cycle that is due, then
                                     re-margin everybody
-    price set corrected         ->  settle again by differences
+    price set corrected         ->  settle again by differences, then re-margin everybody on what
+                                    stands, and flag cases that traded on the wrong set
     funding rate fixed          ->  pay it on what was held
     parameters activated        ->  re-margin everybody
     withdrawal requested        ->  margin tests it and has it approved or refused
@@ -24,6 +25,7 @@ EVENT_ROUTES: dict[str, tuple[str, ...]] = {
     "clearing.price-set-sealed.v1": ("clearing.settle_expiries",),
     "clearing.expiries-settled.v1": ("margin.remargin_all",),
     "clearing.price-set-corrected.v1": ("clearing.resettle",),
+    "clearing.prices-resettled.v1": ("margin.remargin_all", "liquidation.flag_cases"),
     "clearing.funding-rate-fixed.v1": ("clearing.settle_funding",),
     "clearing.clock-advanced.v1": (
         "margin.sweep_calls",

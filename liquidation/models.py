@@ -24,11 +24,20 @@ class Case(models.Model):
     closed_at = models.DateTimeField(null=True)
     sequence = models.BigIntegerField()
     latest = models.BigIntegerField()
+    flagged = models.BigIntegerField(null=True)  # sequence of the latest flag
+    flagged_because = models.CharField(max_length=300, default="")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["account"], condition=~Q(state="closed"), name="one_open_case"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["-flagged"],
+                name="case_flagged",
+                condition=Q(flagged__isnull=False),
             )
         ]
 

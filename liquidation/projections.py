@@ -78,6 +78,14 @@ def case_closed(recorded: Recorded) -> None:
     _moved(recorded, state=State.CLOSED, closed_at=recorded.effective_at)
 
 
+def case_flagged(recorded: Recorded) -> None:
+    """Not a move: a case that is stuck is as stuck as before."""
+    fact = recorded.fact
+    models.Case.objects.filter(case_id=fact.case_id).update(
+        flagged=recorded.sequence, flagged_because=fact.reason[:300]
+    )
+
+
 def _moved(recorded: Recorded, **changes: Any) -> None:
     models.Case.objects.filter(case_id=recorded.fact.case_id).update(
         latest=recorded.sequence, moved_at=recorded.effective_at, **changes
@@ -95,5 +103,6 @@ PROJECTIONS = {
     events.CaseStuck: case_stuck,
     events.CaseResumed: case_resumed,
     events.CaseClosed: case_closed,
+    events.CaseFlagged: case_flagged,
 }
 TABLES = (models.Case,)

@@ -84,6 +84,17 @@ def open_cases() -> QuerySet[models.Case]:
     return cases().exclude(state="closed")
 
 
+def flagged_cases() -> QuerySet[models.Case]:
+    """Those that traded on prices that turned out wrong, the latest flag first."""
+    return models.Case.objects.filter(flagged__isnull=False).order_by("-flagged")
+
+
+def accounts_with_cases(*, after: int) -> list[str]:
+    """Whose cases have moved past a sequence."""
+    rows = models.Case.objects.filter(latest__gt=after).order_by("account")
+    return list(rows.values_list("account", flat=True).distinct())
+
+
 def cases_of(account_id: str) -> QuerySet[models.Case]:
     return cases().filter(account=account_id)
 

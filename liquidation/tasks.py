@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from clearing.services import jobs
-from liquidation.services import cases
+from liquidation.services import cases, flags
 
 
 @shared_task(name="liquidation.open_case")
@@ -20,6 +20,12 @@ def open_case(*, job_id: int, **_newer: Any) -> None:
 def walk_case(*, job_id: int, **_newer: Any) -> None:
     """Left by every fact of a case that has a step after it."""
     jobs.run(job_id, lambda it, cause: cases.walk(it["account"], cause=cause))
+
+
+@shared_task(name="liquidation.flag_cases")
+def flag_cases(*, job_id: int, **_newer: Any) -> None:
+    """Left when a corrected set is settled again."""
+    jobs.run(job_id, lambda it, cause: flags.flag_all(it["sequence"], cause=cause))
 
 
 @shared_task(name="liquidation.mind_case")

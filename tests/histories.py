@@ -77,6 +77,8 @@ def a_history() -> None:
     run_due_jobs()
     pricing.seal(a_price_set("81000", at=EXPIRY), cause=CAUSE)
     run_due_jobs()
+    common = {"at": timekeeping.now(), "cause": CAUSE}
+    busts.bust("XDER", "t-3", key="b-t-3", reason="a drill after expiry", **common)
     _reference()
     _closed_account()
     _reconciled()

@@ -16,7 +16,7 @@ from clearing.api.fields import DecimalText, Moment
 from clearing.domain import amounts
 from clearing.domain.collateral import Valued
 from clearing.domain.lots import Drawn
-from clearing.domain.schedule import Schedule, Terms
+from clearing.domain.schedule import Schedule, Terms, about
 from clearing.selectors import AssetLots
 from clearing.services import timekeeping
 
@@ -26,6 +26,7 @@ LOT_NOTE = "Its part of the asset's value, rounded down; the asset's own line is
 class Cuts(serializers.Serializer[Any]):
     not_admitted = DecimalText(help_text="All of it, where the schedule does not take the asset.")
     haircut = DecimalText()
+    gap = DecimalText(help_text="Of a leveraged token: leverage times its underlying's gap.")
     concentration = DecimalText(help_text="Above the limit, once haircuts are taken.")
     wrong_way = DecimalText()
     depeg = DecimalText()
@@ -184,9 +185,17 @@ class CollateralTerms(serializers.Serializer[Any]):
     stress_move = DecimalText(help_text="What a price may move while a withdrawal is out.")
 
 
+class CollateralGap(serializers.Serializer[Any]):
+    underlying = serializers.CharField()
+    move = DecimalText(help_text="Worst move before a token is rebalanced: a share of the price.")
+    source = serializers.CharField(  # type: ignore[assignment]  # fields have one too
+        help_text="Where it was observed."
+    )
+
+
 class Announcement(serializers.Serializer[Any]):
     sequence = serializers.IntegerField()
-    asset = serializers.CharField()
+    asset = serializers.CharField(help_text="Of a gap: the underlying.")
     fact = serializers.CharField(help_text="The event's name.")
     announced_at = Moment()
     effective_from = Moment()
@@ -199,6 +208,7 @@ class ScheduleShown(serializers.Serializer[Any]):
         allow_null=True, help_text="What limits are in; null before the first schedule."
     )
     assets = CollateralTerms(many=True, help_text="In force at that time.")
+    gaps = CollateralGap(many=True, help_text="By which leveraged tokens are cut.")
     announced = Announcement(many=True, help_text="What is still to come, by when it comes.")
 
 
@@ -225,6 +235,7 @@ class CollateralSchedule(Door):
                     "at": "2026-01-01T01:00:00.000000Z",
                     "reporting": None,
                     "assets": [],
+                    "gaps": [],
                     "announced": [],
                 },
                 response_only=True,
@@ -242,6 +253,7 @@ class CollateralSchedule(Door):
                 "at": at,
                 "reporting": found.reporting or None,
                 "assets": [shown(it) for _, it in sorted(_terms(found).items())],
+                "gaps": [found.gaps[name] for name in sorted(found.gaps)],
                 "announced": [
                     _announced(it)
                     for it in sorted(announced, key=lambda it: it.effective_from)
@@ -271,7 +283,7 @@ def _announced(it: Any) -> dict[str, Any]:
     }
     return {
         "sequence": it.sequence,
-        "asset": getattr(it.fact, "asset", ""),
+        "asset": about(it.fact),
         "fact": it.fact.NAME,
         "announced_at": it.announced_at,
         "effective_from": it.effective_from,

@@ -7,6 +7,7 @@ never counts for less.
 
     not admitted   all of it, where the schedule does not take the asset
     haircut        a share
+    gap            a share of a leveraged token: what its underlying may do before it is rebalanced
     concentration  whatever is above the limit, once haircuts are taken
     wrong way      a share of what falls just when it is needed
     depeg          what is above the peg, and a share for each step below it
@@ -23,11 +24,13 @@ from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 
+from clearing.domain.leveraged import gap_haircut
 from clearing.domain.schedule import Schedule, Terms
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
 NO_PRICE = "has no sealed price"
 NOT_ADMITTED = "is not admitted"
+NO_GAP = "is a leveraged token, and no gap of its underlying is set"
 WHOLE = Fraction(1)
 
 
@@ -63,6 +66,14 @@ class Valued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leverage:
+    """What a leveraged token follows, and by how much; signed."""
+
+    underlying: str
+    times: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What an account's collateral is valued in.
 
@@ -70,7 +81,7 @@ class Setting:
     scales     asset -> digits, the reporting asset's too
     elsewhere  asset -> minor units that the member's other accounts hold
     exposure   underlying -> minor units of money the account is long of it; negative is short
-    haircut    a share by an asset's terms; assets with leverage bring their own
+    leveraged  asset -> what it follows; the gap of that is the schedule's
     """
 
     schedule: Schedule
@@ -79,10 +90,27 @@ class Setting:
     member_id: str = ""
     elsewhere: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     exposure: Mapping[str, int] = field(default_factory=lambda: NOTHING)
-    haircut: Callable[[Terms], Decimal] = lambda terms: terms.haircut
+    leveraged: Mapping[str, Leverage] = field(default_factory=lambda: MappingProxyType({}))
 
     def price(self, asset: str) -> Decimal | None:
         return Decimal(1) if asset == self.schedule.reporting else self.prices.get(asset)
+
+    def haircut(self, terms: Terms) -> Decimal:
+        """The whole of it: the asset's own share and, of a leveraged token, its gap's."""
+        token = self.leveraged.get(terms.asset)
+        if token is None:
+            return terms.haircut
+        gap = self.schedule.gaps.get(token.underlying)
+        if gap is None:
+            return Decimal(1)
+        return gap_haircut(base=terms.haircut, leverage=token.times, gap=gap)
+
+    def why_nothing(self, terms: Terms) -> str:
+        """Why nothing of an asset counts that has a price; empty where something may."""
+        if not terms.admitted:
+            return NOT_ADMITTED
+        token = self.leveraged.get(terms.asset)
+        return NO_GAP if token is not None and token.underlying not in self.schedule.gaps else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +153,7 @@ def value(held: Mapping[str, int], *, on: Setting) -> list[Valued]:
                 price=price,
                 market=market,
                 left=tuple(_steps(market, seen)),
-                why="" if terms.admitted else NOT_ADMITTED,
+                why=on.why_nothing(terms),
             )
         )
     return found
@@ -155,7 +183,7 @@ def _after_haircut(asset: str, units: int, on: Setting) -> int:
     if price is None:
         return 0
     seen = _Seen(on.schedule.of(asset), on, price)
-    return _haircut(_not_admitted(_market(asset, units, on), seen), seen)
+    return _gap(_haircut(_not_admitted(_market(asset, units, on), seen), seen), seen)
 
 
 # --- the cuts: what is left of what was left before ---------------------------------------------
@@ -166,7 +194,13 @@ def _not_admitted(left: int, seen: _Seen) -> int:
 
 
 def _haircut(left: int, seen: _Seen) -> int:
-    return left - share_of(left, Fraction(seen.on.haircut(seen.terms)))
+    return left - share_of(left, Fraction(seen.terms.haircut))
+
+
+def _gap(left: int, seen: _Seen) -> int:
+    """The rest of the whole haircut, as a share of what the asset's own left."""
+    own, whole = Fraction(seen.terms.haircut), Fraction(seen.on.haircut(seen.terms))
+    return left - share_of(left, (whole - own) / (1 - own)) if own < 1 else 0
 
 
 def _concentration(left: int, seen: _Seen) -> int:
@@ -213,6 +247,7 @@ CUTS: Mapping[str, Callable[[int, _Seen], int]] = MappingProxyType(
     {
         "not_admitted": _not_admitted,
         "haircut": _haircut,
+        "gap": _gap,
         "concentration": _concentration,
         "wrong_way": _wrong_way,
         "depeg": _depeg,

@@ -34,6 +34,31 @@ class Step:
     ignored: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """One payment for lots of an expired contract, before their cost. `whole` says that it is a
+    correction, which names all the lots and the whole payment again."""
+
+    sequence: int
+    lots: int
+    value: int
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    lots: int
+    value: int
+
+
+def paid(payouts: Iterable[Payout]) -> Paid:
+    """All the lots an account had of it, and what it was paid for them so far."""
+    lots = value = 0
+    for it in sorted(payouts, key=lambda it: it.sequence):
+        lots, value = (it.lots, it.value) if it.whole else (lots + it.lots, value + it.value)
+    return Paid(lots=lots, value=value)
+
+
 def wanted_cost(steps: Iterable[Step], *, corrected: Mapping[str, int]) -> tuple[int, int]:
     """(what it is carried at on record, what it would be), after all the steps from its first fact.
 

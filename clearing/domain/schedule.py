@@ -18,6 +18,7 @@ from clearing.domain import amounts, clock
 from clearing.domain.errors import Refusal
 from clearing.domain.events import schedule as facts
 from clearing.domain.events.schedule import ScheduleFact
+from clearing.domain.leveraged import Gap
 
 NOTICE = timedelta(days=1)
 REASON = "taken out of the schedule"
@@ -87,6 +88,11 @@ class Announced:
     fact: ScheduleFact
 
 
+def about(fact: ScheduleFact) -> str:
+    """The asset or the underlying it is the word on; empty for the schedule itself."""
+    return getattr(fact, "asset", getattr(fact, "underlying", ""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """The terms in force at a time. `reporting` is empty before the first schedule: then the house
@@ -94,6 +100,7 @@ class Schedule:
 
     reporting: str = ""
     terms: Mapping[str, Terms] = field(default_factory=lambda: MappingProxyType({}))
+    gaps: Mapping[str, Gap] = field(default_factory=lambda: MappingProxyType({}))  # by underlying
 
     @property
     def opened(self) -> bool:
@@ -121,6 +128,9 @@ def in_force(announced: Iterable[Announced], *, at: datetime) -> Schedule:
 def evolve(schedule: Schedule, fact: ScheduleFact) -> Schedule:
     if isinstance(fact, facts.CollateralScheduleOpened):
         return replace(schedule, reporting=fact.reporting)
+    if isinstance(fact, facts.GapSet):
+        gap = Gap(underlying=fact.underlying, move=Decimal(fact.move), source=fact.source)
+        return replace(schedule, gaps={**schedule.gaps, fact.underlying: gap})
     before = schedule.terms.get(fact.asset, Terms(asset=fact.asset))
     return replace(schedule, terms={**schedule.terms, fact.asset: _evolved(before, fact)})
 
@@ -188,8 +198,11 @@ def earliest(
     """When a fact of an asset may come into force at the earliest.
 
     At once: a first schedule, as far as it cuts nothing that is held already, and an outflow limit
-    that lets no more out in any way than the one in force. Everything else waits its notice.
+    that lets no more out in any way than the one in force. Everything else waits its notice. A first
+    gap of an underlying cuts nothing: without one its tokens count for nothing at all.
     """
+    if isinstance(fact, facts.GapSet):
+        return at if first else at + NOTICE
     if isinstance(fact, facts.OutflowLimitSet):
         now, then = before.of(fact.asset).outflow, _evolved(Terms(asset=fact.asset), fact).outflow
         if first or all(_no_looser(new, than=old) for new, old in zip(then, now, strict=True)):
@@ -214,11 +227,18 @@ def timed(fact: Any, *, wanted: str, no_earlier_than: datetime) -> Any:
         raise ScheduleNotValid(field="effective_from", got=wanted[:60]) from None
     if from_then < no_earlier_than:
         raise NoticeTooShort(
-            field=f"assets.{fact.asset}",
+            field=_place(fact),
             wanted=clock.text(from_then),
             earliest=clock.text(no_earlier_than),
         )
     return replace(fact, effective_from=clock.text(from_then))
+
+
+def _place(fact: Any) -> str:
+    """Where in a document a fact is said."""
+    if isinstance(fact, facts.GapSet):
+        return f"gaps.{fact.underlying}"
+    return f"assets.{fact.asset}"
 
 
 def same(one: Any, other: Any) -> bool:
@@ -272,6 +292,17 @@ def facts_of(asset: str, said: Mapping[str, Any]) -> list[Any]:
         if name in said:
             found.append(_rule(kind, asset, said[name], f"{place}.{name}"))
     return found
+
+
+def gap_of(underlying: str, said: Mapping[str, Any]) -> facts.GapSet:
+    """What a document says of one underlying's gap, without its time. Raises ScheduleNotValid,
+    NotANumber."""
+    place, known = f"gaps.{underlying}", {"move", "source", "effective_from"}
+    _require(set(said) <= known, place, sorted(set(said) - known))
+    source = _text(said, "source", place, default="").strip()
+    _require(bool(source), f"{place}.source", source)
+    move = _share(said, "move", place)
+    return facts.GapSet(underlying=underlying, move=move, source=source, effective_from="")
 
 
 _RULES: dict[str, Any] = {

@@ -12,9 +12,18 @@ from clearing.domain.instrument import Instrument, Payoff
 HOUSE_VENUE = "CCPL"  # on trades the house reports itself; no venue's credential carries it
 
 
+LONGEST_NAME = 100 - len("trade-:")  # of a venue's code and its id: a stream's name has 100
+
+
 class SelfTrade(Refusal):
     code = "self-trade"
     says = "Buyer and seller are the same account."
+
+
+class TradeIdNotValid(Refusal):
+    code = "trade-id-not-valid"
+    says = "The trade's id, with its venue's code, is empty or too long to name it by."
+    remedy = "Give the trade a shorter id."
 
 
 class BatchOutOfRange(Refusal):
@@ -45,11 +54,21 @@ class Leg:
     price_ticks: int
 
 
+def check_id(trade: Trade) -> None:
+    """What happens to a trade later stands on a stream that is named after it, so both names have to
+    fit into a stream's. Raises TradeIdNotValid."""
+    longest = LONGEST_NAME - len(trade.venue)
+    if not 0 < len(trade.trade_id) <= longest:
+        raise TradeIdNotValid(field="trade_id", length=len(trade.trade_id), longest=longest)
+
+
 def legs_of(trade: Trade, it: Instrument) -> tuple[Leg, Leg]:
     """The bought and the sold side, in account order, which is the order streams are claimed in.
 
-    Raises SelfTrade, NotANumber, QuantityOffLot, LotsOutOfRange, PriceOffTick, PriceNotPositive.
+    Raises TradeIdNotValid, SelfTrade, NotANumber, QuantityOffLot, LotsOutOfRange, PriceOffTick,
+    PriceNotPositive.
     """
+    check_id(trade)
     if trade.buyer == trade.seller:
         raise SelfTrade(field="seller", account=trade.seller)
     lots = instrument.lots_of(it, amounts.decimal(trade.quantity, field="quantity"))

@@ -38,6 +38,7 @@ from clearing.models.settlement import (
     ExerciseInstruction,
     FeeInForce,
     FundingFixing,
+    LatePayout,
     SettledAccount,
     SettlementSchedule,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "Instrument",
     "InstrumentCodes",
     "Job",
+    "LatePayout",
     "LegMove",
     "ObservationBatch",
     "OutsideDocument",

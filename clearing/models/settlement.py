@@ -106,6 +106,23 @@ class CycleLine(models.Model):
         ]
 
 
+class LatePayout(models.Model):
+    """What came back to an account of an expired contract, and what it was paid for that."""
+
+    sequence = models.BigIntegerField(primary_key=True)
+    account = models.CharField(max_length=40)
+    symbol = models.CharField(max_length=40)
+    lots = models.BigIntegerField()
+    value = models.BigIntegerField()  # before cost
+    price_set = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["symbol", "account"], name="late_payout_of_symbol"),
+            models.Index(fields=["price_set"], name="late_payout_of_prices"),
+        ]
+
+
 class SettledAccount(models.Model):
     """Up to which version an account's trades are settled: its fees are charged once."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from clearing import models
 from clearing.domain import clock
 from clearing.domain.events.schedule import FACTS
+from clearing.domain.schedule import about
 from clearing.store import Recorded
 
 
@@ -16,7 +17,7 @@ def announced(recorded: Recorded) -> None:
     effective = getattr(fact, "effective_from", "")
     models.CollateralTerm.objects.create(
         sequence=recorded.sequence,
-        asset=getattr(fact, "asset", ""),
+        asset=about(fact),
         fact=fact.NAME,
         body=json.dumps(asdict(fact), sort_keys=True),
         announced_at=recorded.effective_at,

@@ -129,6 +129,19 @@ def _settled(fact: events.AccountSettled) -> list[Line]:
     return lines_of(fact.lines)
 
 
+def contract_settled(recorded: Recorded) -> None:
+    """Of no cycle: a bust brought lots of an expired contract back."""
+    fact = recorded.fact
+    models.LatePayout.objects.create(
+        sequence=recorded.sequence,
+        account=fact.account_id,
+        symbol=fact.symbol,
+        lots=fact.lots,
+        value=fact.cash + fact.cost,
+        price_set=fact.price_set,
+    )
+
+
 def _funded(fact: events.PerpetualFunded) -> list[Line]:
     return [
         Line(
@@ -219,6 +232,7 @@ PROJECTIONS = {
     events.CycleClosed: cycle_closed,
     events.CycleHeld: cycle_held,
     **dict.fromkeys(LINES, lines_paid),
+    events.ContractSettled: contract_settled,
     events.ExerciseInstructed: exercise_instructed,
 }
 TABLES = (
@@ -227,6 +241,7 @@ TABLES = (
     models.FundingFixing,
     models.Cycle,
     models.CycleLine,
+    models.LatePayout,
     models.SettledAccount,
     models.ExerciseInstruction,
 )

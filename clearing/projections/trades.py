@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import F
 
 from clearing import models
 from clearing.domain import clock, events
@@ -216,7 +217,16 @@ def average_priced(recorded: Recorded) -> None:
     )
 
 
+def contract_adjusted(recorded: Recorded) -> None:
+    """Every part in the old contract is one in the new, whoever has it and whatever it nets to. The
+    trade itself, and the way its lots went, stay as they were."""
+    fact = recorded.fact
+    parts = models.TradePart.objects.filter(symbol=fact.symbol)
+    parts.update(symbol=fact.new_symbol, lots=F("lots") * fact.lots_factor)
+
+
 PROJECTIONS = {
+    events.ContractAdjusted: contract_adjusted,
     events.TradeNovated: legs_novated,
     events.LegMoved: leg_moved,
     events.LegUnwound: leg_unwound,

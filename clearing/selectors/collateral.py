@@ -14,7 +14,8 @@ from django.db.models import QuerySet
 
 from clearing import models
 from clearing.domain import collateral, entries, lots, schedule, substitution, withdrawal
-from clearing.domain.collateral import Setting, Valued
+from clearing.domain.asset import AssetKind
+from clearing.domain.collateral import Leverage, Setting, Valued
 from clearing.domain.errors import NotFound
 from clearing.domain.events.schedule import FACTS
 from clearing.domain.instrument import Instrument, Kind, Payoff
@@ -92,7 +93,7 @@ def valued(
     if not terms.opened:
         return {}
     found = _accounts(columns, sealed, terms, book=book)
-    digits = scales()
+    digits, tokens = scales(), leveraged()
     indices = {asset: Decimal(price) for asset, price in sealed.prices.indices.items()}
     return {
         row: collateral.value(
@@ -104,9 +105,18 @@ def valued(
                 member_id=found.member.get(columns.accounts[row], ""),
                 elsewhere=found.elsewhere.get(columns.accounts[row], {}),
                 exposure=found.exposure.get(row, {}),
+                leveraged=tokens,
             ),
         )
         for row, cash in found.cash.items()
+    }
+
+
+def leveraged() -> dict[str, Leverage]:
+    """Asset -> what it follows, of every asset described as a leveraged token."""
+    rows = models.AssetProfile.objects.filter(kind=AssetKind.LEVERAGED_TOKEN)
+    return {
+        row.asset: Leverage(underlying=row.underlying, times=Decimal(row.leverage)) for row in rows
     }
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from clearing import codec, models
 from clearing.domain import cycles as moves
-from clearing.domain import entries
-from clearing.domain.events import ContractSettled, InstrumentExpired, PriceSetCorrected
-from clearing.domain.resettlement import Step
+from clearing.domain import entries, resettlement
+from clearing.domain.events import InstrumentExpired, PriceSetCorrected
+from clearing.domain.resettlement import Paid, Payout, Step
 from clearing.domain.settlement import PAYOUT, VM
+from clearing.selectors.market import prices_at
+from clearing.selectors.settlement import prices_named
 
 
 def corrections() -> list[tuple[int, PriceSetCorrected]]:
@@ -46,6 +49,13 @@ def standing_name(sequence: int) -> str | None:
     return standing_names().get(sequence)
 
 
+def superseded(sequence: int) -> bool:
+    """Whether another set stands in for the one at `sequence`, itself a correction or not."""
+    stands = standing_name(sequence)
+    rows = models.PriceSet.objects.filter(sequence=sequence)
+    return stands is not None and not rows.filter(name=stands).exists()
+
+
 def lines_on(
     price_sequences: Iterable[int], *, symbol: str | None = None
 ) -> list[tuple[int, models.CycleLine]]:
@@ -64,20 +74,12 @@ def lines_on(
 
 
 def expired_on(price_sequences: Iterable[int]) -> list[str]:
-    """Symbols that expired by any of the sets, whether anybody held them then or not."""
-    named = models.PriceSet.objects.filter(sequence__in=list(price_sequences))
-    names = set(named.values_list("name", flat=True))
-    rows = models.Event.objects.filter(name=InstrumentExpired.NAME).order_by("sequence")
-    facts = [codec.decode(row.name, row.payload) for row in rows]
-    return [fact.symbol for fact in facts if fact.price_set in names]
-
-
-def final_set(symbol: str) -> models.PriceSet:
-    """The sealed set that an instrument expired by, whatever stands in for it since."""
-    expired = models.Event.objects.get(stream=f"instrument-{symbol}", name=InstrumentExpired.NAME)
-    named = codec.decode(expired.name, expired.payload).price_set
-    at = models.PriceSet.objects.filter(name=named).values("at")
-    return models.PriceSet.objects.get(at__in=at, corrects=None)
+    """Symbols that were paid out at the index of any of the sets, at expiry or after a bust."""
+    sequences = list(price_sequences)
+    rows = models.Cycle.objects.filter(price_sequence__in=sequences, kind=moves.Kind.EXPIRY)
+    names = models.PriceSet.objects.filter(sequence__in=sequences).values("name")
+    late = models.LatePayout.objects.filter(price_set__in=names).values_list("symbol", flat=True)
+    return sorted({*rows.values_list("slot", flat=True), *late})
 
 
 def fixings_on(price_sequences: Iterable[int]) -> list[int]:
@@ -86,26 +88,35 @@ def fixings_on(price_sequences: Iterable[int]) -> list[int]:
     return list(rows.order_by("sequence").values_list("sequence", flat=True))
 
 
-def paid_out(symbol: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Of an expired instrument: account -> lots it was paid for, account -> what it was paid, before
-    cost. A trade that is undone or corrected after expiry is paid out on its own, and counts too."""
-    steps: list[tuple[int, str, int | None, int]] = []
-    for line in models.CycleLine.objects.filter(symbol=symbol, kind=PAYOUT):
-        lots = None if line.corrects else line.count
-        steps.append((line.sequence, line.account, lots, line.value))
-    rows = models.Event.objects.filter(name=ContractSettled.NAME)
-    alone = [(row.sequence, codec.decode(row.name, row.payload)) for row in rows]
-    held: dict[str, int] = {}
-    paid: dict[str, int] = {}
-    for sequence, fact in alone:
-        if fact.symbol == symbol:
-            held[fact.account_id] = held.get(fact.account_id, 0) + fact.lots
-            steps.append((sequence, fact.account_id, 0, fact.cash + fact.cost))
-    for _, account, counted, value in sorted(steps, key=lambda it: it[0]):
-        held[account] = held.get(account, 0) + (counted or 0)
-        # a correction says the whole payout again
-        paid[account] = value + (0 if counted is None else paid.get(account, 0))
-    return held, paid
+def expiry_price(symbol: str) -> tuple[Decimal, str, str]:
+    """Of an expired contract, in force now: (final index, the set it is of, the set that first fixed
+    it)."""
+    row = models.Event.objects.filter(
+        stream=f"instrument-{symbol}", name=InstrumentExpired.NAME
+    ).latest("version")
+    fact: InstrumentExpired = codec.decode(row.name, row.payload)
+    at = models.PriceSet.objects.filter(name=fact.price_set).latest("sequence").sequence
+    first = prices_at(min(stands_for(at)))
+    name = standing_name(at) or fact.price_set
+    underlying = models.Instrument.objects.values_list("underlying", flat=True).get(symbol=symbol)
+    return prices_named(name).index(underlying), name, first.name
+
+
+def paid_out(symbol: str) -> dict[str, Paid]:
+    """account -> what it had of an expired contract and was paid so far, whatever came back late and
+    whatever was corrected."""
+    lines = models.CycleLine.objects.filter(symbol=symbol, kind=PAYOUT)
+    late = models.LatePayout.objects.filter(symbol=symbol)
+    steps: dict[str, list[Payout]] = {}
+    for line in lines:
+        step = Payout(
+            sequence=line.sequence, lots=line.count, value=line.value, whole=bool(line.corrects)
+        )
+        steps.setdefault(line.account, []).append(step)
+    for row in late:
+        step = Payout(sequence=row.sequence, lots=row.lots, value=row.value)
+        steps.setdefault(row.account, []).append(step)
+    return {account: resettlement.paid(mine) for account, mine in sorted(steps.items())}
 
 
 def steps_of(symbol: str, accounts: Iterable[str]) -> dict[str, list[Step]]:

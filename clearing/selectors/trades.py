@@ -189,6 +189,12 @@ def waiting_handovers(name: str) -> list[models.Handover]:
     return list(rows.order_by("sequence"))
 
 
+def handovers_in(symbols: Iterable[str]) -> list[models.Handover]:
+    """Give-ups and transfers of lots of any of the contracts that nobody has answered."""
+    rows = models.Handover.objects.filter(symbol__in=list(symbols), status="requested")
+    return list(rows.order_by("sequence"))
+
+
 def overdue_handovers(*, at: datetime) -> list[models.Handover]:
     rows = models.Handover.objects.filter(status="requested", deadline_at__lte=at)
     return list(rows.order_by("deadline_at", "handover_id"))

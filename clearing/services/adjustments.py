@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clearing import selectors, store
+from clearing import models, selectors, store
 from clearing.domain import adjustment, amendment
 from clearing.domain.adjustment import Adjustment, NothingToAdjust, Ratio, SymbolTaken
 from clearing.domain.amendment import CODES, Codes
 from clearing.domain.cause import Cause
 from clearing.domain.events import InstrumentCodesAssigned
 from clearing.domain.instrument import Instrument, InstrumentNotTrading, InstrumentUnknown
+from clearing.services import give_ups, transfers
 
 SCOPE = "contract-adjustment"
 
@@ -157,13 +158,33 @@ def _of_contracts(
     return [*listed, *replaced]
 
 
+def _ended(
+    waiting: Iterable[models.Handover], streams: Mapping[str, store.Stream]
+) -> list[tuple[store.Stream, Any]]:
+    """What was asked for in old lots means nothing any more: whoever still wants it asks anew. One
+    that was asked for since its stream was looked up is of the new contract already."""
+    reason = "the contract was adjusted"
+    return [
+        (streams[f"trade-{row.trade}"], give_ups.void(row, reason=reason))
+        if row.kind == give_ups.KIND
+        else (streams[f"account-{row.from_account}"], transfers.void(row, reason=reason))
+        for row in waiting
+    ]
+
+
 def _exchange(series: Sequence[Adjustment], *, at: datetime, cause: Cause) -> int:
     """Every holder's lots; how many accounts. Nobody becomes a holder while the rows are locked, and
     what each holds is read once its stream is claimed."""
     by_symbol = {it.old.symbol: it for it in series}
-    holders = selectors.positions_in(by_symbol)
-    streams = store.claim_all(f"account-{account_id}" for account_id in holders)
-    facts = [
+    holders, waiting = selectors.positions_in(by_symbol), selectors.handovers_in(by_symbol)
+    owners = {row.from_account for row in waiting}
+    streams = store.claim_all(
+        [
+            *(f"trade-{row.trade}" for row in waiting if row.trade),
+            *(f"account-{account_id}" for account_id in {*holders, *owners}),
+        ]
+    )
+    facts = _ended(selectors.handovers_in(by_symbol), streams) + [
         (
             streams[f"account-{account_id}"],
             adjustment.exchange(by_symbol[symbol], account_id=account_id, lots=lots, cost=cost),

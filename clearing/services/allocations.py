@@ -81,12 +81,15 @@ def cancel(
     """Everything it passed on comes back, so that it can be allocated anew; before its deadline.
 
     Raises NotFound, DeadlinePassed, HandoverEnded, TradeEnded, LotsNotFree if somebody has passed
-    it on meanwhile.
+    it on meanwhile, InstrumentNotTrading where the contract was adjusted meanwhile.
     """
     asked = Request.of(cause, key, "cancel-allocation", venue, trade_id, allocation_id)
     if (answer := asked.answer()) is not None:
         return answer
     trade, it = open_trade(venue, trade_id, at=at)
+    if it.symbol != trade.symbol:
+        status, now = Status.ADJUSTED.value, it.symbol  # what it passed on are other lots by now
+        raise InstrumentNotTrading(field="trade_id", symbol=trade.symbol, status=status, now=now)
     made = selectors.allocation(trade.name, allocation_id)
     steps = [step for step in selectors.moves_of(allocation_id) if step.why == "allocation"]
     stream = f"trade-{trade.name}"
@@ -115,16 +118,25 @@ def cancel(
 
 
 def open_trade(venue: str, trade_id: str, *, at: datetime) -> tuple[models.Trade, Instrument]:
-    """A trade and its terms, held as they are: lots of an expired contract move no more.
+    """A trade and the terms its lots are under now, held as they are: lots of an expired contract
+    move no more.
 
     Raises NotFound, TradeEnded, InstrumentNotTrading.
     """
     trade = selectors.trade(venue, trade_id)
-    it = selectors.shared_instruments([trade.symbol])[trade.symbol]
+    it = terms_now(trade.symbol)
     expired = it.expiry_at is not None and at >= it.expiry_at
     if it.status is Status.EXPIRED or expired:
         raise InstrumentNotTrading(field="trade_id", symbol=it.symbol, status="expired")
     return trade, it
+
+
+def terms_now(symbol: str) -> Instrument:
+    """The contract that lots traded under a symbol are lots of now, adjusted or not, held as it is."""
+    it = selectors.shared_instruments([symbol])[symbol]
+    while it.successor:
+        it = selectors.shared_instruments([it.successor])[it.successor]
+    return it
 
 
 def check_active(venue: str, trade_id: str) -> models.Trade:

@@ -50,7 +50,7 @@ def group(
     for each in ordered:
         allocations.check_active(*each)
     found = [_whole_part(name, account_id) for name in names]
-    average_price.check_group(found, [trade.symbol for trade, _ in opened])
+    average_price.check_group(found, [each.symbol for _, each in opened])
     slices = average_price.allocate(found, wanted)
     books.note(
         streams[0],

@@ -25,7 +25,7 @@ from clearing.domain.events import ContractSettled, TradeBusted, TradeCorrected
 from clearing.domain.instrument import Instrument, InstrumentUnknown, Status
 from clearing.domain.parts import TradeEnded
 from clearing.domain.trade import Trade, legs_of
-from clearing.services import claimed, give_ups
+from clearing.services import allocations, claimed, give_ups
 from clearing.services.claimed import Claimed, Request
 
 
@@ -45,7 +45,7 @@ def bust(venue: str, trade_id: str, *, key: str, reason: str, at: datetime, caus
     if (answer := asked.answer()) is not None:
         return answer
     trade = selectors.trade(venue, trade_id)
-    terms = selectors.shared_instruments([trade.symbol])
+    it = allocations.terms_now(trade.symbol)
     books = _claimed(trade)
     if (answer := asked.answer()) is not None:
         return answer
@@ -54,7 +54,7 @@ def bust(venue: str, trade_id: str, *, key: str, reason: str, at: datetime, caus
         assert trade.ended_sequence is not None, "what was busted was busted by a fact"
         return asked.answered(trade.ended_sequence)
     _must_be_active(trade)
-    _unwind(books, trade, terms[trade.symbol], reason="the trade was busted")
+    _unwind(books, trade, it, reason="the trade was busted")
     fact = TradeBusted(
         venue=venue,
         trade_id=trade_id,
@@ -80,7 +80,8 @@ def correct(
     if (answer := asked.answer()) is not None:
         return answer
     trade = selectors.trade(venue, trade_id)
-    terms = selectors.shared_instruments({trade.symbol, by.symbol})
+    it = allocations.terms_now(trade.symbol)
+    terms = selectors.shared_instruments([by.symbol])
     books = _claimed(trade, beside={by.buyer, by.seller})
     if (answer := asked.answer()) is not None:
         return answer
@@ -90,8 +91,8 @@ def correct(
         raise InstrumentUnknown(field="symbol", symbol=by.symbol)
     _check_id(by)
     were_in = {part.account_id for part in selectors.trade_parts([trade.name])[trade.name]}
-    _unwind(books, trade, terms[trade.symbol], reason="the trade was corrected")
-    _register(books, by, terms, were_in=were_in, same=by.symbol == trade.symbol, at=at)
+    _unwind(books, trade, it, reason="the trade was corrected")
+    _register(books, by, terms, were_in=were_in, same=by.symbol == it.symbol, at=at)
     stream = f"trade-{trade.name}"
     fact = TradeCorrected(
         venue=venue,
@@ -142,10 +143,8 @@ def _settle_at_once(books: Claimed, account_id: str, it: Instrument) -> None:
     held = books.account(account_id)
     if it.status is not Status.EXPIRED or not (held.lots(it.symbol) or held.cost(it.symbol)):
         return
-    final = selectors.final_set(it.symbol)
-    standing = selectors.standing_name(final.sequence) or final.name
-    index = selectors.prices_named(standing).index(it.underlying)
-    books.decide(parts.settled(held, it, index=index, price_set=standing))
+    index, price_set, _ = selectors.expiry_price(it.symbol)
+    books.decide(parts.settled(held, it, index=index, price_set=price_set))
 
 
 def _residue(books: Claimed) -> int:

@@ -57,7 +57,7 @@ def request(
         venue=venue,
         trade_id=trade_id,
         side=part.side,
-        symbol=trade.symbol,
+        symbol=it.symbol,
         lots=lots if part.lots > 0 else -lots,
         from_account=account_id,
         from_member=member,

@@ -15,12 +15,19 @@ from clearing import models, selectors, store
 from clearing.domain import amounts, expiry, instrument, resettlement, settlement
 from clearing.domain.cause import Cause
 from clearing.domain.cycles import CycleNotBalanced, CycleUnderWay, Kind, State
-from clearing.domain.events import CycleOpened, PriceSetCorrected, SettlementCorrected
+from clearing.domain.events import (
+    CycleOpened,
+    PriceSetCorrected,
+    PricesResettled,
+    SettlementCorrected,
+)
 from clearing.domain.expiry import Final
 from clearing.domain.instrument import Instrument
 from clearing.selectors import corrections
 from clearing.services import cycles, funding, timekeeping
 from clearing.services.jobs import NotYet
+
+SCOPE = "resettled"
 
 
 def resettle(correction: int, *, cause: Cause) -> list[str]:
@@ -41,7 +48,23 @@ def resettle(correction: int, *, cause: Cause) -> list[str]:
     except CycleUnderWay as wait:
         raise NotYet(wait.sentence) from wait
     done += [funding.settle(at, cause=cause) for at in corrections.fixings_on(chain)]
-    return [cycle_id for cycle_id in done if cycle_id]
+    paid = [cycle_id for cycle_id in done if cycle_id]
+    _resettled(correction, fact, cycles=len(paid), cause=cause)
+    return paid
+
+
+@store.decision
+def _resettled(correction: int, fact: PriceSetCorrected, *, cycles: int, cause: Cause) -> int:
+    """Once for each correction: margin hears of it and looks again."""
+    stream, key = store.claim("prices"), str(correction)
+    before = store.earlier(scope=SCOPE, key=key, content=fact.price_set)
+    if before is not None:
+        return before
+    done = PricesResettled(
+        correction=correction, corrects=fact.corrects, price_set=fact.price_set, cycles=cycles
+    )
+    sequence = store.append(stream, done, at=timekeeping.now(), cause=cause)
+    return store.remember(scope=SCOPE, key=key, content=fact.price_set, sequence=sequence)
 
 
 # --- variation margin -------------------------------------------------------------------------
@@ -112,7 +135,8 @@ def _check(symbol: str, values: Mapping[tuple[str, str], int]) -> None:
 
 @store.decision
 def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Cause) -> str | None:
-    """What holders at expiry receive at the index that stands, less what they were paid.
+    """What holders at expiry, and whom a bust gave lots back since, receive at the index that stands,
+    less what they were paid.
 
     The draw keeps its seed: a correction that leaves the option in the money assigns nobody else.
     """
@@ -120,16 +144,11 @@ def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Caus
     if stream.version:
         return None
     it = selectors.locked_instrument(symbol)
-    expired_by = selectors.final_set(symbol)
-    name = corrections.standing_names()[expired_by.sequence]
-    held, paid = corrections.paid_out(symbol)
-    streams = store.claim_all(f"account-{account}" for account in held)
-    final = Final(
-        cycle_id=cycle_id,
-        index=selectors.prices_named(name).index(it.underlying),
-        price_set=name,
-        seed_set=expired_by.name,
-    )
+    index, name, seed_set = selectors.expiry_price(symbol)
+    streams = store.claim_all(f"account-{account}" for account in corrections.paid_out(symbol))
+    paid = corrections.paid_out(symbol)
+    held = {account: each.lots for account, each in paid.items()}
+    final = Final(cycle_id=cycle_id, index=index, price_set=name, seed_set=seed_set)
     owed = expiry.owed(it, held, final, abandoned=selectors.exercise_instructions(symbol))
     _check(symbol, {(cycle_id, account): value for account, value in owed.items()})
     facts = [
@@ -141,13 +160,13 @@ def _pay_out_again(symbol: str, chain: set[int], correction: int, *, cause: Caus
             settlement=it.settlement,
             kind=settlement.PAYOUT,
             lots=held[account],
-            price=str(final.index),
-            value=owed.get(account, 0),
-            cash=amounts.fitting(owed.get(account, 0) - paid[account]),
+            price=str(index),
+            value=owed[account],
+            cash=amounts.fitting(owed[account] - paid[account].value),
             cost=0,
         )
         for account in sorted(held)
-        if owed.get(account, 0) != paid[account]
+        if owed[account] != paid[account].value
     ]
     return _record(stream, cycle_id, facts, streams, chain, cause=cause)
 

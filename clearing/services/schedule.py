@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,7 @@ def set_schedule(document: Mapping[str, Any], *, at: datetime, cause: Cause) -> 
 
     Raises ScheduleNotValid, ScheduleLeavesOut, NoticeTooShort, NotANumber, AssetUnknown.
     """
-    assets = _assets(document)
+    assets, gaps = _assets(document), _gaps(document)
     stream = store.claim("schedule")
     announced = selectors.announced()
     before = schedule.in_force(announced, at=at)
@@ -51,14 +51,23 @@ def set_schedule(document: Mapping[str, Any], *, at: datetime, cause: Cause) -> 
         left_out = sorted(change.held - assets.keys() - {reporting})
         if left_out:
             raise ScheduleLeavesOut(field="assets", assets=", ".join(left_out))
-    facts = [fact for asset, said in sorted(assets.items()) for fact in _news(asset, said, change)]
+    facts = [
+        fact
+        for asset, said in sorted(assets.items())
+        for fact in _news(schedule.facts_of(asset, said), said, change)
+    ]
+    facts += [
+        fact
+        for name, said in sorted(gaps.items())
+        for fact in _news([schedule.gap_of(name, said)], said, change)
+    ]
     if change.first:
         facts.insert(0, CollateralScheduleOpened(reporting=reporting))
     return store.append_all([(stream, fact) for fact in facts], at=at, cause=cause)
 
 
 def _assets(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    unknown = sorted(set(document) - {"reporting", "assets", "title"})
+    unknown = sorted(set(document) - {"reporting", "assets", "gaps", "title"})
     if unknown:
         raise ScheduleNotValid(field="file", got=unknown)
     assets = document.get("assets")
@@ -69,6 +78,15 @@ def _assets(document: Mapping[str, Any]) -> Mapping[str, Any]:
     for asset in assets:
         selectors.scale(asset)
     return assets
+
+
+def _gaps(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    gaps = document.get("gaps", {})
+    if not isinstance(gaps, Mapping) or not all(isinstance(it, Mapping) for it in gaps.values()):
+        raise ScheduleNotValid(field="gaps", got="no object of underlyings")
+    for underlying in gaps:
+        selectors.scale(underlying)
+    return gaps
 
 
 def _reporting(document: Mapping[str, Any], before: Schedule) -> str:
@@ -86,12 +104,12 @@ def _place(fact: Any) -> tuple[str, str]:
     rule = type(fact).__name__
     if isinstance(fact, CollateralAssetAdmitted | CollateralAssetExcluded):
         rule = "admission"
-    return getattr(fact, "asset", ""), rule
+    return schedule.about(fact), rule
 
 
-def _news(asset: str, said: Mapping[str, Any], change: _Change) -> list[Any]:
+def _news(facts: Iterable[Any], said: Mapping[str, Any], change: _Change) -> list[Any]:
     found = []
-    for fact in schedule.facts_of(asset, said):
+    for fact in facts:
         last = change.latest.get(_place(fact))
         if type(last) is type(fact) and schedule.same(last, fact):
             continue

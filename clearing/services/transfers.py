@@ -222,6 +222,11 @@ def _move(
     )
 
 
+def void(row: models.Handover, *, reason: str) -> PositionTransferEnded:
+    """What it was to move is there no longer."""
+    return _ended(row, outcome=handover.State.CANCELLED, reason=reason)
+
+
 def _ended(row: models.Handover, *, outcome: handover.State, reason: str) -> PositionTransferEnded:
     return PositionTransferEnded(
         account_id=row.from_account,

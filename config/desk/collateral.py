@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from clearing import selectors as record
 from clearing.domain import amounts, outflows
 from clearing.domain.collateral import CUTS
-from clearing.domain.schedule import Announced
+from clearing.domain.schedule import Announced, about
 from clearing.services import timekeeping
 from config.desk import pages, pictures
 from config.desk.collateral_wording import SAYS
@@ -18,6 +18,7 @@ from config.desk.pictures import Step
 TITLES = {
     "not_admitted": "not admitted",
     "haircut": "haircut",
+    "gap": "gap",
     "concentration": "concentration",
     "wrong_way": "wrong way",
     "depeg": "depeg",
@@ -126,9 +127,10 @@ def schedule_page(request: HttpRequest) -> HttpResponse:
     context = {
         "reporting": found.reporting,
         "window": int(outflows.WINDOW.total_seconds() // 60),
+        "gaps": [found.gaps[name] for name in sorted(found.gaps)],
         "terms": [found.of(asset) for asset in sorted(found.terms)],
         "announced": [
-            {"it": it, "says": _said(it), "asset": getattr(it.fact, "asset", "")}
+            {"it": it, "says": _said(it), "asset": about(it.fact)}
             for it in sorted(told, key=lambda it: it.effective_from)
             if it.effective_from > now
         ],

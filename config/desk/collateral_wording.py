@@ -112,6 +112,10 @@ SAYS: dict[type, Callable[[Any, Any], str]] = {
         f"{it.asset} counts at no more than {it.peg or 'its price'}, less {it.cut} for each"
         f" {it.threshold} below it, {_from(it)}"
     ),
+    book.GapSet: lambda it, _: (
+        f"Leveraged tokens on {it.underlying} are cut by a gap of {it.move} times their leverage, by"
+        f" {it.source}, {_from(it)}"
+    ),
     book.OutflowLimitSet: _outflow,
     book.StressMoveSet: lambda it, _: (
         f"Withdrawals are tested with {it.asset} moved by {it.move}, {_from(it)}"

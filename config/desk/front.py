@@ -48,6 +48,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "calls": calls[:MOST],
         "late": sum(row["left"] is not None and row["left"] <= timedelta(0) for row in calls),
         "cases": cases[:MOST],
+        "flagged": list(liquidation.flagged_cases()[:MOST]),
         "stuck": sum(row["stuck"] for row in cases),
         "dead_jobs": dead,
         "open_jobs": record.open_jobs(),

@@ -308,6 +308,10 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
         f" index, {it.quorum_forward} a forward, {it.quorum_linear} a future, {it.quorum_option}"
         f" an option, none older than {it.max_age_seconds} s"
     ),
+    book.PricesResettled: lambda it, _: (
+        f"What was settled on price set {it.corrects} is settled again on {it.price_set[:12]}:"
+        f" {it.cycles} cycles paid differences"
+    ),
     book.ExpiriesSettled: lambda it, _: (
         f"Expiries are settled: {it.instruments:,} instruments, {it.accounts:,} accounts"
     ),
@@ -374,6 +378,10 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
     unpaid.CaseReassessed: lambda it, words: f"{it.account_id} is reassessed: {_aims(it, words)}",
     unpaid.CaseRestored: lambda it, words: f"{it.account_id} is restored: {_aims(it, words)}",
     unpaid.CaseStuck: lambda it, _: f"Case {it.case_id} is stuck and needs people: {it.reason}",
+    unpaid.CaseFlagged: lambda it, words: (
+        f"Case {it.case_id} is flagged for compensation: {it.reason}; penalties of"
+        f" {words.money(it.penalty)} were charged by them"
+    ),
     unpaid.CaseResumed: lambda it, _: f"Case {it.case_id} is taken up again: {it.reason}",
     unpaid.CaseClosed: lambda it, _: (
         f"Case {it.case_id} is closed after {it.steps} {'plan' if it.steps == 1 else 'plans'}"

@@ -40,6 +40,12 @@ class Case(serializers.Serializer[Any]):
     closed_at = Moment(allow_null=True)
     sequence = serializers.IntegerField(help_text="Of its first fact.")
     latest = serializers.IntegerField(help_text="Of its last.")
+    flagged = serializers.IntegerField(
+        allow_null=True,
+        help_text="The fact that flags it for compensation: it traded on prices that turned out"
+        " wrong. Null otherwise.",
+    )
+    flagged_because = serializers.CharField()
 
 
 class Stage(serializers.Serializer[Any]):
@@ -111,6 +117,8 @@ EXAMPLE = {
     "closed_at": "2026-01-01T02:00:00.000000Z",
     "sequence": 1061,
     "latest": 1077,
+    "flagged": None,
+    "flagged_because": "",
     "coverage": "131.9",
     "opened": {
         "equity": "12500.000000",
@@ -211,6 +219,6 @@ def _shown(row: Any, digits: dict[str, int]) -> dict[str, Any]:
     }
     same = (
         *("case_id", "call_id", "state", "reason", "asset", "steps"),
-        *("opened_at", "moved_at", "closed_at", "sequence", "latest"),
+        *("opened_at", "moved_at", "closed_at", "sequence", "latest", "flagged", "flagged_because"),
     )
     return {"account_id": row.account, **amounts, **{name: getattr(row, name) for name in same}}

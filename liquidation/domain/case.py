@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 
 from liquidation.domain.events import (
     CaseClosed,
     CaseFact,
+    CaseFlagged,
     CaseFrozen,
     CaseOpened,
     CaseReassessed,
@@ -23,12 +24,45 @@ from liquidation.domain.states import State, Trigger, move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Plans of one case that were carried out on wrong prices, and the penalties charged by them."""
+
+    case_id: str
+    plans: int
+    penalty: int
+
+
+def doubts(
+    facts: Iterable[CaseFact], *, price_sequences: Collection[int], correction: int
+) -> list[Doubt]:
+    """Of one account's facts: the cases that traded on any of the sets and are not flagged for the
+    correction yet."""
+    made: dict[str, PlanMade] = {}
+    found: dict[str, list[int]] = {}
+    flagged: set[str] = set()
+    for fact in facts:
+        match fact:
+            case PlanMade():
+                made[fact.plan] = fact
+            case StepExecuted() if made[fact.plan].price_sequence in price_sequences:
+                found.setdefault(fact.case_id, []).append(fact.penalty)
+            case CaseFlagged() if fact.correction == correction:
+                flagged.add(fact.case_id)
+    return [
+        Doubt(case_id=case_id, plans=len(penalties), penalty=sum(penalties))
+        for case_id, penalties in found.items()
+        if case_id not in flagged
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     state: State = State.NONE
     count: int = 0
     case_id: str = ""
     call_id: str = ""
     steps: int = 0
+    looked_at: int = 0  # steps there were when people last let it go on
     plan: PlanMade | None = None
 
 
@@ -61,6 +95,9 @@ def evolve(case: Case, fact: CaseFact) -> Case:
         case CaseStuck():
             return replace(case, state=move(case.state, Trigger.GIVE_UP), plan=None)
         case CaseResumed():
-            return replace(case, state=move(case.state, Trigger.RESUME))
+            state = move(case.state, Trigger.RESUME)
+            return replace(case, state=state, looked_at=case.steps)
+        case CaseFlagged():
+            return case  # of this case or of one before it; nothing moves
         case CaseClosed():
             return replace(case, state=move(case.state, Trigger.CLOSE))

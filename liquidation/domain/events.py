@@ -136,6 +136,21 @@ class CaseClosed:
     steps: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFlagged:
+    """Some of its plans were carried out on prices that turned out wrong. Trades stand; what is owed
+    for them is for people to say."""
+
+    NAME: ClassVar[str] = "liquidation.case-flagged.v1"
+
+    account_id: str
+    case_id: str
+    correction: int  # sequence of the correction
+    plans: int  # carried out on what it corrects
+    penalty: int  # charged by them
+    reason: str
+
+
 CaseFact = (
     CaseOpened
     | CaseFrozen
@@ -147,5 +162,6 @@ CaseFact = (
     | CaseStuck
     | CaseResumed
     | CaseClosed
+    | CaseFlagged
 )
 FACTS: tuple[type, ...] = CaseFact.__args__

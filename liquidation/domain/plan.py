@@ -121,14 +121,16 @@ def _value(it: Instrument, step: Step, indices: Mapping[str, Decimal]) -> Decima
             return lots * it.lot_size * price
 
 
-def choose(outlooks: Sequence[Outlook], *, maintenance: int) -> Outlook | None:
+def choose(outlooks: Sequence[Outlook], *, maintenance: int, missing: int) -> Outlook | None:
     """The smallest share that restores the target; if none does, the one that leaves the least
-    missing. Never one that raises the requirement; None if that leaves nothing.
+    missing, and less than is missing now. Never one that raises the requirement; None if that
+    leaves nothing: selling for the sake of selling helps nobody, and would never come to an end.
     """
     helpful = [it for it in outlooks if it.maintenance <= maintenance]
     restoring = [it for it in helpful if it.restores]
     if restoring:
         return min(restoring, key=lambda it: it.percent)
+    helpful = [it for it in helpful if it.target - it.equity < missing]
     return min(helpful, key=lambda it: (it.target - it.equity, it.percent), default=None)
 
 

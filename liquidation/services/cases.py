@@ -34,6 +34,7 @@ from margin import selectors as margin
 from margin.domain.calls import Levels
 from margin.services import calls, runs
 
+MOST_STEPS = 20  # plans carried out since people last looked; two or three are usual
 PATIENCE = timedelta(minutes=15)  # of business time without a step
 
 
@@ -148,6 +149,9 @@ def _assess(
     if levels.equity >= levels.target:
         fact = CaseRestored(case_id=case.case_id, **_margined(account_id, levels))
         return store.append(stream, fact, at=at, cause=cause)
+    if case.steps - case.looked_at >= MOST_STEPS:
+        reason = f"not restored after {MOST_STEPS} steps"
+        return _stuck(stream, account_id, case, reason, at, cause)
     try:
         plan = execution.make_plan(account_id, case=case, levels=levels, at=at)
     except execution.NothingToClose as nothing:

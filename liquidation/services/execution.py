@@ -49,9 +49,10 @@ def make_plan(account_id: str, *, case: Case, levels: Levels, at: datetime) -> P
         return None
     ways = _ways(account, lots, terms, sealed, levels)
     outlooks = _outlooks(account, ways, levels)
-    chosen = plan.choose(outlooks, maintenance=levels.maintenance)
+    chosen = plan.choose(outlooks, maintenance=levels.maintenance, missing=levels.missing)
     if chosen is None:
-        raise NothingToClose(reason="every closing would raise the requirement")
+        reason = "no closing lowers the requirement and what is missing"
+        raise NothingToClose(reason=reason, missing=levels.missing)
     steps, most, _ = ways[chosen.percent]
     backstop = _backstop(steps, terms, levels)
     penalty = plan.bearable(most, equity=chosen.equity)

@@ -87,6 +87,7 @@ class CollateralCut(serializers.Serializer[Any]):
     market = DecimalText(help_text="Its market value.")
     not_admitted = DecimalText()
     haircut = DecimalText()
+    gap = DecimalText(help_text="Of a leveraged token, beyond its haircut.")
     concentration = DecimalText()
     wrong_way = DecimalText()
     depeg = DecimalText()

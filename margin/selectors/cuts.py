@@ -8,7 +8,7 @@ cuts more than the method is a component beside it, and zero wherever no schedul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +28,7 @@ class Line:
     market: int
     not_admitted: int
     haircut: int
+    gap: int
     concentration: int
     wrong_way: int
     depeg: int
@@ -49,6 +50,10 @@ class Cuts:
     @property
     def initial(self) -> int:
         return sum(it.initial for it in self.lines)
+
+    def against_nothing(self) -> Cuts:
+        """The same cuts where nothing has to be held for anything."""
+        return Cuts(lines=tuple(replace(line, maintenance=0, initial=0) for line in self.lines))
 
     def shown(self) -> list[dict[str, Any]]:
         return [asdict(line) for line in self.lines]

@@ -94,7 +94,7 @@ def collateral_cuts(row: models.Requirement) -> list[dict[str, Any]]:
     """Per asset: its market value, each cut of the collateral schedule and what each level requires
     for them beyond the method's haircut; minor units of the result's asset."""
     lines: list[dict[str, Any]] = json.loads(row.detail).get("collateral", [])
-    return lines
+    return [{"gap": 0, **line} for line in lines]  # older results know of no gap
 
 
 _LATEST = """

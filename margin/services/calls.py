@@ -45,7 +45,8 @@ def decide_run(sequence: int, *, cause: Cause) -> int:
 def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
     """Issue, tighten, cover or breach, by one run. Deciding again on the same run changes nothing,
     and so does deciding on a run after the account was margined anew: the newer one decides. An
-    account that moved since, or is under other parameters now, is margined afresh first.
+    account that moved since, is under other parameters now, or was margined on a set that turned out
+    wrong, is margined afresh first.
     """
     store.claim(f"call-{account_id}")
     if withdrawals.under_test(account_id):
@@ -57,7 +58,8 @@ def decide(account_id: str, *, run_id: str, cause: Cause) -> list[int]:
     if latest is not None and selectors.levels(latest).order > levels.order:
         return []
     moved = record.account_row(account_id).version != levels.account_version
-    if moved or found.parameter_set != selectors.rules().name:
+    other = found.parameter_set != selectors.rules().name
+    if moved or other or record.superseded(levels.price_sequence):
         fresh = runs.remargin(account_id, cause=cause)
         if fresh is None:
             raise jobs.NotYet("the account is about to be margined on a new set")

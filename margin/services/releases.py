@@ -17,6 +17,7 @@ from clearing.domain import amounts, outflows, prices
 from clearing.domain.outflows import OutflowTooLarge, Wait
 from clearing.domain.prices import PriceStale
 from clearing.selectors import BookColumns, PositionRow
+from margin.domain.exposure import exposed_rows
 from margin.services import stress
 from margin.services.results import Pins
 
@@ -57,7 +58,8 @@ def judge(columns: BookColumns, pins: Pins, levels: Levels, *, at: datetime) -> 
     if free < gains:
         says = "below its initial level without gains that are not settled"
         return _short(levels.asset, "gains-unsettled", free - gains, says)
-    stressed = stress.free(columns, pins)
+    exposed = exposed_rows(columns.row, columns.asset, columns.amount)
+    stressed = stress.free(columns, pins) if exposed else None  # no price makes it owe anything
     stressed_free = free if stressed is None else min(free, stressed)
     if stressed_free < gains:
         says = "below its initial level if prices move against it"

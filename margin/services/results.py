@@ -20,6 +20,7 @@ from clearing.domain import amounts, prices
 from clearing.selectors import BookColumns, SealedPrices, part
 from margin import selectors
 from margin.domain.events import RUNS_OF_ALL
+from margin.domain.exposure import exposed_rows
 from margin.domain.results import result_hash
 from margin.engine import shapes
 from margin.engine.aggregate import SumOverflow
@@ -67,6 +68,7 @@ def _priced(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
     found = requirement(inputs.book, on.market, on.rules.parameters, on.array)
     book = pins.run_id if pins.kind in RUNS_OF_ALL else None
     cut = selectors.cuts(columns, pins.sealed, pins.rules, at=terms_at, book=book)
+    exposed = exposed_rows(columns.row, columns.asset, columns.amount)
     place = {row: at for at, row in enumerate(inputs.rows)}
     return [
         _row(
@@ -77,6 +79,7 @@ def _priced(columns: BookColumns, pins: Pins) -> list[dict[str, Any]]:
             found=None if old or row in inputs.refused else (found, place[row]),
             reason=old or inputs.refused.get(row, ""),
             cuts=cut.get(row, selectors.NO_CUTS),
+            exposed=row in exposed,
         )
         for row in range(len(columns.accounts))
     ]
@@ -101,16 +104,22 @@ def _row(
     found: tuple[shapes.Requirement, int] | None,
     reason: str,
     cuts: selectors.Cuts = selectors.NO_CUTS,
+    exposed: bool = True,
 ) -> dict[str, Any]:
+    """Nothing is required of an account that can owe nothing; the detail still says what the method
+    and the schedule would take of its collateral."""
     equity = maintenance = initial = 0
     detail: dict[str, Any] = {}
     if found is not None:
         result, at = found
         equity, maintenance, initial = _minor(result, at, scale=on.rules.scale)
+        cuts = cuts if exposed else cuts.against_nothing()
         maintenance, initial = maintenance + cuts.maintenance, initial + cuts.initial
         detail = _detail(result, at, on)
         if cuts.lines:
             detail["collateral"] = cuts.shown()
+        if not exposed and equity >= 0:
+            maintenance, initial, detail["exposed"] = 0, 0, False
     named = {
         "account": columns.accounts[row],
         "account_version": columns.versions[row],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearing.domain import collateral
-from clearing.domain.collateral import CUTS, Setting, Valued, value
+from clearing.domain.collateral import CUTS, Leverage, Setting, Valued, value
+from clearing.domain.leveraged import Gap
 from clearing.domain.schedule import Schedule, Terms
 from tests.oracle import eligible as oracle
 
@@ -76,7 +78,7 @@ def test_the_limit_is_on_what_the_haircut_leaves():
     """100,000 less 10 % is 90,000, of which 60,000 count; not 60,000 less 10 %."""
     found = one("BTC", 2 * BTC, setting(terms("BTC", haircut="0.1", account_limit="60000")))
 
-    assert list(found.left) == [10_000_000, 9_000_000, 6_000_000, 6_000_000, 6_000_000]
+    assert list(found.left) == [10_000_000, 9_000_000, 9_000_000, 6_000_000, 6_000_000, 6_000_000]
     assert found.cuts["concentration"] == 3_000_000
 
 
@@ -140,14 +142,59 @@ def test_a_peg_without_a_price_cuts_nothing():
     assert one("PEGD", 1_000_000, on).eligible == 50
 
 
-def test_a_haircut_may_come_from_a_function_of_the_terms():
-    on = setting(terms("BTC", haircut="0.1"), haircut=lambda it: min(1, it.haircut * 7))
+def a_token(times: str, *, move: str = "", haircut: str = "0.1") -> Setting:
+    """BTC as a token on ETH."""
+    gap = Gap(underlying="ETH", move=Decimal(move or 0), source="a bad day")
+    schedule = Schedule(
+        reporting="USD",
+        terms={"BTC": terms("BTC", haircut=haircut)},
+        gaps={"ETH": gap} if move else {},
+    )
+    follows = {"BTC": Leverage(underlying="ETH", times=Decimal(times))}
+    return setting(schedule=schedule, leveraged=follows)
 
-    assert one("BTC", BTC, on).eligible == 1_500_000
+
+@pytest.mark.parametrize(
+    ("times", "move", "counts"),
+    [("3", "0.2", 1_500_000), ("-3", "0.2", 1_500_000), ("3", "0.3", 0), ("3", "0.9", 0)],
+)
+def test_a_leveraged_token_is_cut_by_what_its_underlying_may_do_as_well(times, move, counts):
+    found = one("BTC", BTC, a_token(times, move=move))
+
+    assert found.eligible == counts
+    assert found.cuts["haircut"] == 500_000
+    assert (found.cuts["gap"], found.why) == (4_500_000 - counts, "")
+
+
+def test_a_leveraged_token_whose_underlying_has_no_gap_set_counts_for_nothing_and_says_so():
+    found = one("BTC", BTC, a_token("3"))
+
+    assert (found.market, found.eligible, found.why) == (5_000_000, 0, collateral.NO_GAP)
+
+
+@given(
+    st.integers(0, 10**13),
+    st.integers(1, 10**9),
+    st.decimals("-5", "5", places=1).filter(bool),
+    st.decimals("0", "1", places=3),
+    st.decimals("0", "1", places=4),
+)
+def test_the_two_cuts_of_a_token_are_never_less_than_the_formula_and_grow_with_it(
+    units, more, times, move, base
+):
+    on = a_token(str(times), move=str(move), haircut=str(base))
+    found, larger = one("BTC", units + 1, on), one("BTC", units + 1 + more, on)
+
+    share = min(Fraction(1), Fraction(base) + abs(Fraction(times)) * Fraction(move))
+    exact = found.market * (1 - share)
+    assert exact - 2 <= found.eligible <= exact
+    assert larger.eligible >= found.eligible
 
 
 def test_the_order_of_the_cuts_is_what_is_documented():
-    assert list(CUTS) == ["not_admitted", "haircut", "concentration", "wrong_way", "depeg"]
+    assert list(CUTS) == [
+        *("not_admitted", "haircut", "gap", "concentration", "wrong_way", "depeg")
+    ]
 
 
 # --- properties ---------------------------------------------------------------------------------

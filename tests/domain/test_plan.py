@@ -228,21 +228,30 @@ def test_what_is_left_of_a_penalty_pushes_nobody_below_zero(most, equity_after):
 def test_the_smallest_share_that_restores_is_chosen():
     outlooks = [an_outlook(40, 100, 80), an_outlook(30, 100, 83), an_outlook(20, 100, 90)]
 
-    assert plan.choose(outlooks, maintenance=100).percent == 30
+    assert plan.choose(outlooks, maintenance=100, missing=200).percent == 30
 
 
 def test_without_one_that_restores_the_least_missing_is_chosen():
     outlooks = [an_outlook(10, 0, 100), an_outlook(100, -10, 50), an_outlook(90, -10, 50)]
 
-    assert plan.choose(outlooks, maintenance=100).percent == 90
+    assert plan.choose(outlooks, maintenance=100, missing=200).percent == 90
 
 
 def test_a_share_that_raises_the_requirement_is_never_chosen():
     raising = an_outlook(1, 10_000, 101)
 
-    assert plan.choose([raising], maintenance=100) is None
-    assert plan.choose([raising, an_outlook(99, 0, 100)], maintenance=100).percent == 99
-    assert plan.choose([], maintenance=100) is None
+    assert plan.choose([raising], maintenance=100, missing=200) is None
+    assert (
+        plan.choose([raising, an_outlook(99, 0, 100)], maintenance=100, missing=200).percent == 99
+    )
+    assert plan.choose([], maintenance=100, missing=200) is None
+
+
+def test_a_closing_that_leaves_as_much_missing_as_there_is_helps_nobody():
+    same = an_outlook(1, 0, 100)
+
+    assert plan.choose([same], maintenance=100, missing=same.target) is None
+    assert plan.choose([same], maintenance=100, missing=same.target + 1) is same
 
 
 @given(
@@ -250,11 +259,13 @@ def test_a_share_that_raises_the_requirement_is_never_chosen():
         st.builds(an_outlook, PERCENT, st.integers(-500, 500), st.integers(0, 500)), max_size=20
     ),
     st.integers(0, 500),
+    st.integers(1, 1_000),
 )
-def test_the_choice_is_the_best_of_what_does_not_hurt(outlooks, maintenance):
-    chosen = plan.choose(outlooks, maintenance=maintenance)
+def test_the_choice_is_the_best_of_what_does_not_hurt(outlooks, maintenance, missing):
+    chosen = plan.choose(outlooks, maintenance=maintenance, missing=missing)
 
     helpful = [it for it in outlooks if it.maintenance <= maintenance]
+    helpful = [it for it in helpful if it.target - it.equity < missing]
     assert (chosen is None) == (not helpful)
     if chosen is not None:
         assert chosen in helpful

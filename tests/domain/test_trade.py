@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from clearing.domain.amounts import AmountOutOfRange, NotANumber
 from clearing.domain.instrument import PriceOffTick, QuantityOffLot
-from clearing.domain.trade import SelfTrade, leg_value, legs_of
+from clearing.domain.trade import SelfTrade, TradeIdNotValid, leg_value, legs_of
 from tests.builders import a_trade
 from tests.domain.instruments import ALL, INVERSE, PERPETUAL, an_instrument
 
@@ -28,6 +29,17 @@ def test_legs_come_in_the_order_streams_are_claimed_in(buyer, seller):
     legs = legs_of(a_trade(buyer=buyer, seller=seller), PERPETUAL)
 
     assert [leg.account_id for leg in legs] == sorted([buyer, seller])
+
+
+@pytest.mark.parametrize(("length", "venue"), [(89, "XDER"), (73, "A" * 20)])
+def test_an_id_is_as_long_as_the_name_of_what_follows_may_be(length, venue):
+    longest = a_trade(trade_id="x" * length, venue=venue)
+    legs_of(longest, PERPETUAL)
+
+    for refused in ("x" * (length + 1), ""):
+        with pytest.raises(TradeIdNotValid) as why:
+            legs_of(replace(longest, trade_id=refused), PERPETUAL)
+        assert (why.value.field, why.value.facts["longest"]) == ("trade_id", str(length))
 
 
 def test_nobody_trades_with_himself():

@@ -106,6 +106,7 @@ COUNTS = {
     *("positions", "balances", "shares"),
     *("number", "first", "last", "count", "total", "index", "block"),
     *("watermark", "opened", "closed", "lines", "count", "abandon", "abandon_lots"),
+    *("flagged", "correction", "plans", "cycles"),
     *("book_version", "exercised", "assigned", "hours", "interval_minutes"),
     *("quorum_index", "quorum_forward", "quorum_linear", "quorum_option"),
     *("cadence_seconds", "max_age_seconds", "outlier_mads"),

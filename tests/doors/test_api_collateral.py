@@ -54,6 +54,7 @@ def test_every_cut_is_named_and_each_lot_says_where_it_is():
     assert found["cuts"] == {
         "not_admitted": "0.000000",
         "haircut": "18000.000000",
+        "gap": "0.000000",
         "concentration": "62000.000000",
         "wrong_way": "0.000000",
         "depeg": "0.000000",

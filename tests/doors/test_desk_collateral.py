@@ -70,7 +70,7 @@ def test_the_page_shows_each_cut_and_each_lot(officer):
     assert field(page, "eligible", within=bitcoin) == "30000.000000"
     assert field(page, "eligible_value") == "31000.000000"
     assert "substitution:NORTH-1:s" in page
-    assert "Of 91,000.00 USDC, 31,000.00 USDC is left after 5 cuts." in page
+    assert "Of 91,000.00 USDC, 31,000.00 USDC is left after 6 cuts." in page
 
 
 def test_the_account_page_says_what_the_schedule_requires_and_leads_there(officer):

@@ -12,12 +12,22 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.services import register
-from clearing import selectors
+from clearing import models, selectors
 from clearing.domain import instrument
 from clearing.domain.adjustment import NothingToAdjust, SymbolTaken, ratio_of
 from clearing.domain.amendment import Codes, StatusNotValid
 from clearing.domain.instrument import InstrumentNotTrading, Status
-from clearing.services import adjustments, listing, reference, timekeeping, trades
+from clearing.services import (
+    adjustments,
+    allocations,
+    busts,
+    give_ups,
+    listing,
+    reference,
+    timekeeping,
+    trades,
+    transfers,
+)
 from clearing.services.verification import verify
 from clearing.store import KeyReused
 from tests.builders import CAUSE, a_trade
@@ -315,3 +325,107 @@ def test_the_whole_class_is_adjusted_in_one_decision():
     quoted = [key for key, row in rows_of("2014-06-09").items() if row["ask_close"]]
     assert all(north.lots(symbol_of(*key)) == 7 for key in quoted)
     everything_adds_up()
+
+
+# --- trades that were made before ---------------------------------------------------------------
+
+
+def totals():
+    """Cash and what is carried, and the lots, whatever they are called by now."""
+    found = {}
+    for member in MEMBERS:
+        held = selectors.holdings(f"{member}-1")
+        costs = sum(amount for asset, amount in held.items() if asset.startswith("cost:"))
+        lots = {asset: n for asset, n in held.items() if asset.startswith("lots:") and n}
+        found[member] = (held.get("cash:USD", 0) - costs, lots)
+    return found
+
+
+@pytest.mark.parametrize(("symbol", "ratio"), [(FUTURE, "7:1"), (CALL, "7:1"), (CALL, "3:2")])
+def test_a_trade_busted_after_a_split_leaves_nothing_of_its_lots(symbol, ratio):
+    a_house(*(it for it in usual() if it.symbol == symbol))
+    before = totals()
+    book("t-1", symbol, 3, D("650.5") if symbol == FUTURE else D("9.05"))
+    split(ratio=ratio_of(ratio))
+
+    busts.bust("XCBO", "t-1", key="b", reason="an error", at=SPLIT, cause=CAUSE)
+
+    assert totals() == before
+    (parts,) = selectors.trade_parts(["XCBO:t-1"]).values()
+    assert [(part.lots, part.value) for part in parts] == [(0, 0), (0, 0)]
+    assert verify() == []
+
+
+def test_a_bust_after_a_split_finds_lots_that_were_sold_on_given_up_and_split_again():
+    a_house()
+    before = totals()
+    book("t-1", FUTURE, 4, D(640), buyer="EAST-1")
+    give_ups.request(
+        *("XCBO", "t-1"),
+        account_id="EAST-1",
+        quantity="3",
+        to_member="NORTH",
+        key="g",
+        at=START,
+        cause=CAUSE,
+    )
+    give_ups.claim(
+        "EAST-1:give-up:g",
+        member_id="NORTH",
+        account_id="NORTH-1",
+        key="c",
+        at=START,
+        cause=CAUSE,
+    )
+    split()
+    split(action="again", ratio=ratio_of("2:1"))
+
+    busts.bust("XCBO", "t-1", key="b", reason="an error", at=SPLIT, cause=CAUSE)
+
+    assert totals() == before
+    assert verify() == []
+
+
+def test_what_waits_in_old_lots_is_ended_and_can_be_asked_for_in_new_ones():
+    a_house()
+    book("t-1", FUTURE, 4, D(640))
+    ask = {"account_id": "NORTH-1", "to_member": "EAST", "cause": CAUSE}
+    give_ups.request("XCBO", "t-1", quantity="2", key="g", at=START, **ask)
+    offer = {"symbol": FUTURE, "quantity": "1", "to_member": "EAST"}
+    transfers.request("NORTH-1", **offer, key="t", at=START, cause=CAUSE)
+
+    split()
+
+    rows = models.Handover.objects.order_by("kind")
+    assert [(row.kind, row.status, row.reason) for row in rows] == [
+        ("give-up", "cancelled", "the contract was adjusted"),
+        ("transfer", "cancelled", "the contract was adjusted"),
+    ]
+    give_ups.request("XCBO", "t-1", quantity="28", key="g2", at=SPLIT, **ask)
+    taken = {"member_id": "EAST", "account_id": "EAST-1", "key": "c", "at": SPLIT, "cause": CAUSE}
+    give_ups.claim("NORTH-1:give-up:g2", **taken)
+    (new,) = (it for it in selectors.series_of("AAPL") if it.startswith("AAPL1"))
+    assert held(new) == {"NORTH-1": 0, "SOUTH-1": -28, "EAST-1": 28}
+    assert verify() == []
+
+
+def test_an_allocation_is_not_taken_back_across_a_split():
+    a_house()
+    register.open_account(
+        "NORTH-2", member_id="NORTH", kind="client", title="", at=START, cause=CAUSE
+    )
+    book("t-1", FUTURE, 4, D(640))
+    allocations.allocate(
+        *("XCBO", "t-1"),
+        account_id="NORTH-1",
+        shares={"NORTH-2": "2"},
+        key="a",
+        at=START,
+        cause=CAUSE,
+    )
+    split()
+
+    with pytest.raises(InstrumentNotTrading) as refused:
+        allocations.cancel(*("XCBO", "t-1"), "NORTH-1:allocation:a", key="x", at=SPLIT, cause=CAUSE)
+
+    assert refused.value.facts["status"] == "adjusted"

@@ -9,6 +9,7 @@ from clearing import models, selectors
 from clearing.domain.account import AccountNotOpen
 from clearing.domain.errors import NotFound
 from clearing.domain.parts import TradeEnded
+from clearing.domain.trade import TradeIdNotValid
 from clearing.services import busts, trades
 from clearing.services.busts import TradeIdTaken
 from clearing.store import KeyReused
@@ -130,6 +131,21 @@ def test_after_expiry_only_cash_comes_back(symbol, price):
     expire()
 
     bust()
+
+    assert everything() == before
+    assert_sound()
+
+
+def test_whatever_registers_can_be_busted_and_what_cannot_is_refused_at_once():
+    a_busy_house()
+    before = everything()
+    longest = "x" * 89
+
+    with pytest.raises(TradeIdNotValid):
+        trade(longest + "y")
+    trade(longest)
+    claim(give_up(longest))
+    bust(longest)
 
     assert everything() == before
     assert_sound()

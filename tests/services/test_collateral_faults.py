@@ -129,6 +129,9 @@ def test_a_print_on_our_own_venue_a_doubled_haircut_and_a_new_limit_sell_nobody_
 def test_what_if_goes_by_the_schedule_that_a_run_goes_by():
     a_house_by_the_book(usdc="1000")
     collateral.deposit(NORTH, key="b", asset="BTC", amount="0.3", at=after(hours=1), cause=CAUSE)
+    trades.novate(
+        a_trade(quantity="0.001"), at=after(hours=1), cause=CAUSE
+    )  # else nothing is asked
     run_due_jobs()
     harsh = copy.deepcopy(HOUSE)
     harsh["assets"]["BTC"]["haircut"] = "0.5"
@@ -151,7 +154,8 @@ def test_what_if_goes_by_the_schedule_that_a_run_goes_by():
     assert row is not None
     assert (found.maintenance, found.initial) == (run.maintenance, run.initial)
     # 8,700 of 27,000 count (60 % of 13,500 and 1,000), and the method's worst scenario takes 3,888
-    assert run.maintenance == 22_188_000_000
+    # from them and 14.31001 from the thousandth of a bitcoin that is traded
+    assert run.maintenance == 22_202_310_010
 
 
 def test_one_hour_is_not_enough_to_lift_a_limit_and_leave_by_it():

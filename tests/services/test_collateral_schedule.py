@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from clearing import selectors as record
+from clearing.domain.amounts import NotANumber
+from clearing.domain.asset import AssetKind, AssetProfile
+from clearing.domain.collateral import NO_GAP
 from clearing.domain.schedule import NoticeTooShort, ScheduleLeavesOut, ScheduleNotValid
-from clearing.services import collateral, pricing, schedule, timekeeping
+from clearing.services import collateral, listing, pricing, reference, schedule, timekeeping
 from clearing.services.collateral import LocationNotAdmitted
 from margin import selectors as margin
 from margin.services import runs
@@ -99,6 +104,74 @@ def test_a_doubled_haircut_is_announced_and_comes_a_day_later():
     timekeeping.advance(after(days=1, hours=1), cause=CAUSE)
     assert str(terms().haircut) == "0.4"
     assert str(record.collateral_schedule(at=after(hours=3)).of("BTC").haircut) == "0.2"
+
+
+def a_house_with_a_token(**gaps: Any) -> None:
+    """NORTH-1 has 10 of a token that does three times what ETH does, at 1,000 each."""
+    a_house(NORTH="0")
+    profile = AssetProfile(
+        asset="ETH3L",
+        kind=AssetKind.LEVERAGED_TOKEN,
+        underlying="ETH",
+        leverage=Decimal(3),
+        source="its rules",
+    )
+    reference.admit_asset("ETH3L", title="3x ETH", scale=6, at=after(), cause=CAUSE)
+    listing.describe_asset(profile, at=after(), cause=CAUSE)
+    said = document(USDC={}, ETH3L={"haircut": "0.1"}) | {"gaps": gaps}
+    schedule.set_schedule(said, at=after(), cause=CAUSE)
+    collateral.deposit(NORTH, key="in", asset="ETH3L", amount="10", at=after(), cause=CAUSE)
+    indices = {"BTC": "90000", "ETH": "3000", "ETH3L": "1000"}
+    pricing.seal(replace(a_price_set("90000"), indices=indices), cause=CAUSE)
+    run_due_jobs()
+
+
+def the_token() -> Any:
+    found = record.account_collateral(NORTH, at=timekeeping.now()).assets
+    return next(it.valued for it in found if it.asset == "ETH3L")
+
+
+def test_a_leveraged_token_is_cut_by_its_haircut_and_by_the_gap_of_what_it_follows():
+    a_house_with_a_token(ETH={"move": "0.2", "source": "the worst day of 2022"})
+
+    cuts = the_token().cuts
+
+    assert (cuts["haircut"], cuts["gap"]) == (1_000_000_000, 6_000_000_000)
+    assert the_token().eligible == 3_000_000_000
+    (line,) = margin.collateral_cuts(margin.latest_requirement(NORTH))
+    assert (line["asset"], line["gap"], line["eligible"]) == ("ETH3L", 6 * 10**9, 3 * 10**9)
+
+
+def test_a_token_without_a_gap_counts_for_nothing_until_one_is_set_and_has_had_its_notice():
+    a_house_with_a_token()
+    assert (the_token().eligible, the_token().why) == (0, NO_GAP)
+
+    gaps = {"ETH": {"move": "0.1", "source": "the worst day of 2022"}}
+    told = schedule.set_schedule({"assets": {}, "gaps": gaps}, at=timekeeping.now(), cause=CAUSE)
+
+    assert len(told) == 1
+    assert schedule.set_schedule({"assets": {}, "gaps": gaps}, at=after(), cause=CAUSE) == []
+    assert the_token().eligible == 0
+    timekeeping.advance(after(days=1, hours=1), cause=CAUSE)
+    assert (the_token().eligible, the_token().why) == (6_000_000_000, "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"move": "0.2"},
+        {"move": "0.2", "source": " "},
+        {"move": "1.2", "source": "x"},
+        {"source": "x"},
+    ],
+)
+def test_a_gap_is_a_share_and_names_its_source(said):
+    a_house()
+
+    with pytest.raises((ScheduleNotValid, NotANumber)) as refused:
+        schedule.set_schedule(document(BTC={}) | {"gaps": {"ETH": said}}, at=after(), cause=CAUSE)
+
+    assert refused.value.field.startswith("gaps.ETH.")
 
 
 def test_a_worthless_token_cannot_be_listed_and_borrowed_on_in_one_go():

@@ -97,6 +97,7 @@ from clearing.domain.events.prices import (
     PriceSourceAdmitted,
     PriceSourceResumed,
     PriceSourceSuspended,
+    PricesResettled,
 )
 from clearing.domain.events.reconciliation import (
     BreakExplained,
@@ -124,6 +125,7 @@ from clearing.domain.events.schedule import (
     CollateralScheduleOpened,
     ConcentrationLimitSet,
     DepegRuleSet,
+    GapSet,
     HaircutSet,
     OutflowLimitSet,
     StressMoveSet,
@@ -194,6 +196,7 @@ __all__ = [
     "FeeSet",
     "FundingRateFixed",
     "FutureSettled",
+    "GapSet",
     "GiveUpEnded",
     "GiveUpRequested",
     "HaircutSet",
@@ -227,6 +230,7 @@ __all__ = [
     "PriceSourceAdmitted",
     "PriceSourceResumed",
     "PriceSourceSuspended",
+    "PricesResettled",
     "ReconciliationRun",
     "ReleasesCertified",
     "ReleasesHalted",

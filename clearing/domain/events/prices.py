@@ -46,6 +46,19 @@ class ExpiriesSettled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PricesResettled:
+    """Whatever was settled on a set that was wrong is settled again: who was margined on it may be
+    margined on what stands."""
+
+    NAME: ClassVar[str] = "clearing.prices-resettled.v1"
+
+    correction: int  # sequence of the correction
+    corrects: int  # of the set it stands in for
+    price_set: str
+    cycles: int  # that paid differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceSourceAdmitted:
     """From here on what this source says is heard when a set is made."""
 
@@ -116,6 +129,7 @@ ReferenceFact = (
     PriceSetSealed
     | PriceSetCorrected
     | ExpiriesSettled
+    | PricesResettled
     | PriceSourceAdmitted
     | PriceSourceSuspended
     | PriceSourceResumed

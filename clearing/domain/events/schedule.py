@@ -117,6 +117,19 @@ class StressMoveSet:
     effective_from: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapSet:
+    """The worst `move` of an underlying, either way, before a leveraged token on it is set back to
+    its leverage: a share of the price, and the `source` it was observed in."""
+
+    NAME: ClassVar[str] = "clearing.gap-set.v1"
+
+    underlying: str
+    move: str
+    source: str
+    effective_from: str
+
+
 ScheduleFact = (
     CollateralScheduleOpened
     | CollateralAssetAdmitted
@@ -127,5 +140,6 @@ ScheduleFact = (
     | DepegRuleSet
     | OutflowLimitSet
     | StressMoveSet
+    | GapSet
 )
 FACTS: tuple[type, ...] = ScheduleFact.__args__
