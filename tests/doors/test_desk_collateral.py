@@ -8,10 +8,10 @@ import pytest
 
 from accounts.services import people
 from clearing import selectors
-from clearing.services import collateral, pricing, schedule, substitutions
+from clearing.services import collateral, pricing, schedule, substitutions, trades
 from config.desk import pictures
 from config.desk.pictures import Step
-from tests.builders import CAUSE, START, a_house, a_price_set, after, run_due_jobs
+from tests.builders import CAUSE, START, a_house, a_price_set, a_trade, after, run_due_jobs
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/house/accounts/NORTH-1/collateral/"
@@ -75,6 +75,8 @@ def test_the_page_shows_each_cut_and_each_lot(officer):
 
 def test_the_account_page_says_what_the_schedule_requires_and_leads_there(officer):
     a_house_with_bitcoin()
+    trades.novate(a_trade(quantity="0.001"), at=after(hours=1), cause=CAUSE)  # at risk
+    run_due_jobs()
 
     page = officer.get("/admin/house/accounts/NORTH-1/").content.decode()
 
