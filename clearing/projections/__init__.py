@@ -35,6 +35,7 @@ from clearing.projections.accounts import account_moved
 AREAS = (reference, adjustments, prices, accounts, collateral, reconciliation, settlement, schedule)
 MOVED_ALONG: tuple[type, ...] = (
     events.TradeNovated,
+    events.ContractSettled,
     events.PenaltyCharged,
     events.LotsAdjusted,
     events.LegMoved,
