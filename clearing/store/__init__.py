@@ -18,7 +18,6 @@ global: the sealer fixes the order of all streams afterwards.
 
 from clearing.store.appending import (
     ANY,
-    GENESIS,
     NEW,
     Recorded,
     Remembered,
@@ -26,7 +25,6 @@ from clearing.store.appending import (
     append,
     append_all,
     append_once,
-    event_hash,
     in_turn,
     moved_along,
     project,
@@ -45,6 +43,7 @@ from clearing.store.decisions import (
     decision,
     rank,
 )
+from clearing.store.hashing import GENESIS, event_hash
 from clearing.store.keys import (
     Kept,
     Key,
