@@ -18,14 +18,12 @@ global: the sealer fixes the order of all streams afterwards.
 
 from clearing.store.appending import (
     ANY,
-    GENESIS,
     NEW,
     Remembered,
     StreamMoved,
     append,
     append_all,
     append_once,
-    event_hash,
 )
 from clearing.store.binary import Question, Rows, ask, texts
 from clearing.store.decisions import (
@@ -47,6 +45,7 @@ from clearing.store.following import (
     projectors,
     takes_many,
 )
+from clearing.store.hashing import GENESIS, event_hash
 from clearing.store.keys import (
     Kept,
     Key,

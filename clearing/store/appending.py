@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from django.db import DatabaseError, connection
 from psycopg.errors import ObjectNotInPrerequisiteState, SerializationFailure, UniqueViolation
 
 from clearing import codec, jobs
-from clearing.domain import clock, entries
+from clearing.domain import entries
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
 from clearing.store import binary, decisions
@@ -20,7 +19,6 @@ from clearing.store.decisions import Stream
 from clearing.store.following import Recorded, moved_along, project, projectors, routes
 from clearing.store.keys import Key, KeyReused
 
-GENESIS = bytes(32)
 ANY, NEW = None, 0  # what version a stream is expected at, where it is not a number
 
 
@@ -287,41 +285,6 @@ def _kept(remembering: Sequence[Remembered]) -> tuple[Any, ...]:
         binary.int4s([it.first + 1 for it in remembering]),
         binary.int4s([it.last + 1 for it in remembering]),
     )
-
-
-def event_hash(
-    *,
-    previous: bytes,
-    stream: str,
-    version: int,
-    name: str,
-    effective_at: datetime,
-    recorded_at: datetime,
-    cause: Cause,
-    payload: str,
-) -> bytes:
-    """SHA-256 over the stream's last hash and every column but the sequence, each with its length.
-
-    The server computes it when a fact is appended; this is the second program, for whoever checks.
-    The sequence is bound by the sealed block instead, so that streams stay independent.
-    """
-    parts = (
-        previous,
-        stream.encode(),
-        str(version).encode(),
-        name.encode(),
-        clock.text(effective_at).encode(),
-        clock.text(recorded_at).encode(),
-        cause.actor.encode(),
-        cause.correlation_id.encode(),
-        b"" if cause.sequence is None else str(cause.sequence).encode(),
-        payload.encode(),
-    )
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.digest()
 
 
 _APPEND = """

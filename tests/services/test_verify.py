@@ -13,7 +13,16 @@ from django.test import override_settings
 
 from clearing import models, sealer, store
 from clearing.domain.cause import Cause
-from clearing.services import checkpoints, evidence, findings, guards, replays, seals, verification
+from clearing.services import (
+    balances,
+    checkpoints,
+    evidence,
+    findings,
+    guards,
+    replays,
+    seals,
+    verification,
+)
 from tests.histories import a_history
 from tests.tampering import as_owner, change, changed, columns, count_from_one, owning, rolled_back
 
@@ -487,6 +496,25 @@ def test_in_parts_the_checks_find_nothing_and_look_at_as_much(pieces):
             check.look(parts, part)
 
         assert (parts.findings, parts.looked_at) == ([], whole.looked_at), check.name
+
+
+@pytest.mark.parametrize(("pieces", "stretch"), [(1, 1), (1, 7), (5, 3), (50, 10_000)])
+def test_in_stretches_each_entry_is_summed_once(monkeypatch, pieces, stretch):
+    monkeypatch.setattr(balances, "STRETCH", stretch)
+    (check,) = [it for it in balances.CHECKS if it.name == "facts balance"]
+    moved = set(models.Entry.objects.values_list("sequence", flat=True))
+    look = findings.Look(check=check.name, remedy="")
+
+    for part in check.cut(pieces):
+        check.look(look, part)
+    assert (look.findings, look.looked_at) == ([], models.Entry.objects.count())
+
+    with rolled_back(), as_owner() as cursor:
+        cursor.execute("UPDATE clearing_entry SET amount = amount + 1 WHERE amount > 0")
+        monkeypatch.setattr(findings, "MOST", 10_000)
+        for part in check.cut(pieces):
+            check.look(look, part)
+    assert {it.where for it in look.findings} == {f"fact {it}" for it in moved}
 
 
 @pytest.mark.parametrize("pieces", [2, 5, 50])
