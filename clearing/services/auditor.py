@@ -32,7 +32,8 @@ def look() -> list[Finding]:
     found = []
     for check in balances.CHECKS:
         at_work = Look(check=check.name, remedy=check.remedy)
-        check.run(at_work)
+        for part in check.cut(1):
+            check.look(at_work, part)
         found += at_work.findings
     return found
 

@@ -17,7 +17,15 @@ from clearing.domain.amounts import NotANumber
 from clearing.domain.asset import AssetKind, AssetProfile
 from clearing.domain.collateral import NO_GAP
 from clearing.domain.schedule import NoticeTooShort, ScheduleLeavesOut, ScheduleNotValid
-from clearing.services import collateral, listing, pricing, reference, schedule, timekeeping
+from clearing.services import (
+    collateral,
+    listing,
+    pricing,
+    reference,
+    schedule,
+    timekeeping,
+    trades,
+)
 from clearing.services.collateral import LocationNotAdmitted
 from margin import selectors as margin
 from margin.services import runs
@@ -258,10 +266,17 @@ def test_without_a_rule_that_cuts_more_than_the_method_margin_is_what_it_was():
     assert margin.collateral_cuts(margin.latest_requirement(NORTH))[0]["maintenance"] == 0
 
 
+def something_at_risk() -> None:
+    """Collateral is required of whoever has a position, however small."""
+    trades.novate(a_trade(quantity="0.001"), at=timekeeping.now(), cause=CAUSE)
+    run_due_jobs()
+
+
 def test_each_haircut_counts_once():
     """The method takes 2 % of 90,000 at maintenance and 3 % at initial; the schedule's 10 % is the
     larger, so the balances lose 10 %, not 12 or 13. Equity is before any of it."""
     a_house_with_bitcoin()
+    something_at_risk()
     plain = levels()
     set_(BTC={"haircut": "0.1"})
     timekeeping.advance(after(hours=2), cause=CAUSE)
@@ -280,6 +295,7 @@ def test_each_haircut_counts_once():
 def test_what_is_above_the_limit_is_required_on_top():
     """30,000 of 90,000 count: 60,000 less the method's 1,800 are required on top."""
     a_house_with_bitcoin(concentration={"account_limit": "30000"})
+    something_at_risk()
 
     (line,) = margin.collateral_cuts(margin.latest_requirement(NORTH))
 
