@@ -89,11 +89,10 @@ def test_a_full_disk_refuses_the_request_whole_and_room_lets_it_through(small_di
     run(there, "manage.py", "migrate", "--verbosity", "0")
     run(there, "-c", "import django; django.setup(); " + A_HOUSE)
     ballast = places.of(small_disk).home / "ballast"
-    with ballast.open("wb") as file:
+    with ballast.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(bytes(65_536))
-                file.flush()
         except OSError as full:
             print(full)
 
