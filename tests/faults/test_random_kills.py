@@ -50,6 +50,7 @@ def durable() -> Iterator[Mapping[str, str]]:
         run(environment, "manage.py", "migrate", "--verbosity", "0")
         run(environment, "-c", "import django; django.setup(); " + A_HOUSE)
         yield environment
+    embedded.stop(var)  # whoever started one again asked for it to stay
 
 
 A_HOUSE = "from tests.builders import a_house; a_house()"
