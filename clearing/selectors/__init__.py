@@ -147,7 +147,6 @@ from clearing.selectors.settlement import (
     fees,
     fixing,
     funded_so_far,
-    held_cycles,
     late_in_funded,
     lots_at,
     member_lines,
@@ -203,6 +202,7 @@ from clearing.selectors.trial_balances import (
     trial_accounts,
     trial_balance_at,
 )
+from clearing.selectors.trouble import Trouble, trouble
 from clearing.selectors.units import Unit, units
 from clearing.selectors.whole_book import ColumnsChanged, balances
 from clearing.selectors.wording import teller
@@ -226,6 +226,7 @@ __all__ = [
     "SubstitutionRow",
     "TrialAccount",
     "TrialColumn",
+    "Trouble",
     "Unit",
     "WithdrawalRow",
     "account",
@@ -275,7 +276,6 @@ __all__ = [
     "handovers",
     "handovers_in",
     "has_member",
-    "held_cycles",
     "holders",
     "holdings",
     "inclusion_proof",
@@ -379,6 +379,7 @@ __all__ = [
     "trial_accounts",
     "trial_balance",
     "trial_balance_at",
+    "trouble",
     "units",
     "unknown_movements",
     "valued",

@@ -216,11 +216,6 @@ def funded_so_far(symbol: str, interval_end: str) -> dict[str, int]:
         return {account: int(cash) for account, cash in cursor.fetchall()}
 
 
-def held_cycles() -> QuerySet[models.Cycle]:
-    """Those that do not balance, and wait for people."""
-    return models.Cycle.objects.filter(state=moves.State.HELD).order_by("opened")
-
-
 # --- obligations ------------------------------------------------------------------------------
 
 

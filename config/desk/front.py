@@ -36,7 +36,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     short, unpriced = _accounts(digits)
     calls, cases = _calls(moment, digits), _cases(moment, digits)
     standings = Counter(row["standing"] for row in short)
-    dead = record.dead_jobs().count()
+    dead, trouble = record.dead_jobs().count(), record.trouble()
     house = {
         "moment": moment,
         "short": short[:MOST],
@@ -58,7 +58,10 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "calls": len(calls),
             "cases": len(cases),
         },
-        "alarms": [*_doubts(), *_alarms(moment, dead=dead, unpriced=len(unpriced))],
+        "alarms": [
+            *_doubts(trouble),
+            *_alarms(moment, trouble, dead=dead, unpriced=len(unpriced)),
+        ],
     }
     return {**context, "title": "What is wrong now", "house": house}
 
@@ -138,31 +141,32 @@ def _cases(moment: Moment, digits: dict[str, int]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: not row["stuck"])
 
 
-def _doubts() -> list[tuple[str, str, str]]:
+def _doubts(trouble: record.Trouble) -> list[tuple[str, str, str]]:
     """What makes the books themselves doubtful: it stands before everything else."""
     found = []
-    violated = [row.invariant for row in record.violations()[:MOST]]
-    if violated:
-        says = f"The record violates {len(violated)} of its invariants: {violated[0]}"
+    if trouble.violated:
+        says = (
+            f"The record violates {len(trouble.violated)} of its invariants: {trouble.violated[0]}"
+        )
         found.append(("bad", says, reverse("admin:clearing_violation_changelist")))
-    halted = [row.asset for row in record.release_halts()]
-    if halted:
-        says = f"Withdrawals of {', '.join(halted)} are halted until they are certified"
+    if trouble.halted:
+        says = f"Withdrawals of {', '.join(trouble.halted)} are halted until they are certified"
         found.append(("bad", says, reverse("admin:clearing_releasehalt_changelist")))
-    statuses = Counter(record.standing_breaks().values_list("status", flat=True))
     breaks = reverse("admin:clearing_break_changelist")
-    if statuses["open"]:
-        named = "1 break" if statuses["open"] == 1 else f"{statuses['open']} breaks"
+    if trouble.breaks_open:
+        named = "1 break" if trouble.breaks_open == 1 else f"{trouble.breaks_open} breaks"
         says = f"{named} with the outside not explained"
         found.append(("bad", says, f"{breaks}?status__exact=open"))
-    if statuses["explained"]:
-        named = "1 break stands" if statuses["explained"] == 1 else "Breaks stand"
+    if trouble.breaks_explained:
+        named = "1 break stands" if trouble.breaks_explained == 1 else "Breaks stand"
         says = f"{named} explained and not resolved"
         found.append(("note", says, f"{breaks}?status__exact=explained"))
     return found
 
 
-def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str, str]]:
+def _alarms(
+    moment: Moment, trouble: record.Trouble, *, dead: int, unpriced: int
+) -> list[tuple[str, str, str]]:
     """(severity, sentence, where to look): what makes the rest of the page doubtful."""
     found = []
     jobs = reverse("admin:clearing_job_changelist") + "?state__exact=dead"
@@ -170,9 +174,9 @@ def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str,
     if dead:
         gave = "1 job has given up" if dead == 1 else f"{dead} jobs have given up"
         found.append(("bad", f"{gave}: what should have followed did not", jobs))
-    for cycle in record.held_cycles():
-        why = f"Settlement cycle {cycle.cycle_id} does not balance and is held: {cycle.reason}"
-        found.append(("bad", why, reverse("desk-cycle", args=[cycle.cycle_id])))
+    for cycle_id, reason in trouble.held:
+        why = f"Settlement cycle {cycle_id} does not balance and is held: {reason}"
+        found.append(("bad", why, reverse("desk-cycle", args=[cycle_id])))
     if moment.business is None:
         found.append(("bad", "Business time has not started: nothing falls due", ""))
     elif moment.stopped:
@@ -181,10 +185,10 @@ def _alarms(moment: Moment, *, dead: int, unpriced: int) -> list[tuple[str, str,
         found.append(("bad", "No prices are sealed: nobody is margined", prices))
     elif moment.stale:
         found.append(("bad", "Prices are too old: nobody is called on them", prices))
-    missed = record.deferred_since()
-    if missed is not None:
+    if trouble.missed is not None:
+        at, reason = trouble.missed
         windows = reverse("admin:clearing_pricedeferral_changelist")
-        said = f"No price set could be sealed since {missed.at:%Y-%m-%d %H:%M:%S}: {missed.reason}"
+        said = f"No price set could be sealed since {at:%Y-%m-%d %H:%M:%S}: {reason}"
         found.append(("bad", said, windows))
     if moment.run is None:
         found.append(("warn", "No run over all accounts has completed yet", ""))

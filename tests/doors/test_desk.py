@@ -345,7 +345,7 @@ def test_the_front_page_asks_as_much_for_many_accounts(client):
     with CaptureQueriesContext(connection) as many:
         client.get("/admin/")
 
-    assert len(many) == len(few) <= 24, [it["sql"][:120] for it in many.captured_queries]
+    assert len(many) == len(few) <= 20, [it["sql"][:120] for it in many.captured_queries]
 
 
 @pytest.mark.parametrize(
