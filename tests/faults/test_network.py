@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from kombu import pools
 
 from clearing import jobs as queue
 from clearing import models, selectors
@@ -134,15 +135,20 @@ def bad_line_to_broker() -> Iterator[Proxy]:
     with line_to(Path(places.of(VAR).valkey_socket)) as line:
         usual = app.conf.broker_url
         app.conf.broker_url = f"redis://127.0.0.1:{line.port}/0"
-        app.pool.force_close_all()
-        app._pool = None
-        app.amqp._producer_pool = None
+        forget_connections()
         try:
             yield line
         finally:
             app.conf.broker_url = usual
-            app._pool = None
-            app.amqp._producer_pool = None
+            forget_connections()
+
+
+def forget_connections() -> None:
+    """Kombu keeps one pool per address for the whole process: a closed one left in it would be
+    handed to whoever asks next, so they are forgotten together."""
+    pools.reset()
+    app._pool = None
+    app.amqp._producer_pool = None
 
 
 @pytest.mark.parametrize("state", [Line.DOWN, Line.DEAF])
