@@ -52,65 +52,62 @@ BEGIN
     LOCK TABLE clearing_stream IN EXCLUSIVE MODE;
 END $$;
 
--- One fact that moves nothing, from a caller who claimed nothing. `expected` is the version the
--- stream must have: 0 for one that must be new, NULL for any. The same key with the same request
--- answers what it led to before, and `fresh` is false.
+-- One fact that moves nothing, from a caller who claimed nothing; answers its sequence. `expected`
+-- is the version the stream must have: 0 for one that must be new, NULL for any. The same key with
+-- the same request answers what it led to before.
 CREATE FUNCTION surety_append(
     its_stream text, expected int, its_name text, its_payload text, effective timestamptz,
     its_actor text, its_correlation text, its_cause bigint,
-    its_scope text, its_key text, request bytea,
-    OUT its_sequence bigint, OUT its_version int, OUT recorded timestamptz, OUT fresh boolean
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    its_scope text, its_key text, request bytea
+) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    kept record;
+    recorded timestamptz;
+    its_version int;
+    its_hash bytea;
+    kept bytea;
+    its_sequence bigint;
 BEGIN
     IF its_key IS NOT NULL THEN
-        SELECT request_hash, sequence INTO kept FROM clearing_command
+        SELECT request_hash, sequence INTO kept, its_sequence FROM clearing_command
         WHERE scope = its_scope AND key = its_key;
         IF FOUND THEN
-            IF kept.request_hash <> request THEN
+            IF kept <> request THEN
                 RAISE EXCEPTION 'key % of % was used before', its_key, its_scope
                     USING ERRCODE = 'unique_violation', CONSTRAINT = 'command_request_same';
             END IF;
-            its_sequence := kept.sequence;
-            fresh := false;
-            RETURN;
+            RETURN its_sequence;
         END IF;
     END IF;
     recorded := clock_timestamp();
-    fresh := true;
     FOR tried IN 1..2 LOOP
-        WITH head AS (
-            UPDATE clearing_stream AS it SET version = it.version + 1, head = sha256(substr(
-                array_send(ARRAY[
-                    it.head, convert_to(its_stream, 'UTF8'),
-                    convert_to((it.version + 1)::text, 'UTF8'), convert_to(its_name, 'UTF8'),
-                    surety_time(effective), surety_time(recorded), convert_to(its_actor, 'UTF8'),
-                    convert_to(its_correlation, 'UTF8'),
-                    convert_to(coalesce(its_cause::text, ''), 'UTF8'),
-                    convert_to(its_payload, 'UTF8')]), 21))
-            WHERE it.name = its_stream AND (expected IS NULL OR it.version = expected)
-            RETURNING it.version, it.head
-        ), fact AS (
-            INSERT INTO clearing_event (stream, version, name, effective_at, recorded_at, actor,
-                                        correlation_id, cause, payload, hash)
-            SELECT its_stream, version, its_name, effective, recorded, its_actor,
-                   its_correlation, its_cause, its_payload, head FROM head
-            RETURNING sequence, version
-        ), command AS (
-            INSERT INTO clearing_command (scope, key, request_hash, first, sequence, recorded_at)
-            SELECT its_scope, its_key, request, sequence, sequence, recorded FROM fact
-            WHERE its_key IS NOT NULL
-        )
-        SELECT sequence, version INTO its_sequence, its_version FROM fact;
-        EXIT WHEN its_sequence IS NOT NULL OR coalesce(expected, 0) > 0;
+        UPDATE clearing_stream AS it SET version = it.version + 1, head = sha256(substr(
+            array_send(ARRAY[
+                it.head, convert_to(its_stream, 'UTF8'),
+                convert_to((it.version + 1)::text, 'UTF8'), convert_to(its_name, 'UTF8'),
+                surety_time(effective), surety_time(recorded), convert_to(its_actor, 'UTF8'),
+                convert_to(its_correlation, 'UTF8'),
+                convert_to(coalesce(its_cause::text, ''), 'UTF8'),
+                convert_to(its_payload, 'UTF8')]), 21))
+        WHERE it.name = its_stream AND (expected IS NULL OR it.version = expected)
+        RETURNING it.version, it.head INTO its_version, its_hash;
+        EXIT WHEN FOUND OR expected > 0;
         INSERT INTO clearing_stream (name, version, head)
             VALUES (its_stream, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING;
     END LOOP;
-    IF its_sequence IS NULL THEN
+    IF its_version IS NULL THEN
         RAISE EXCEPTION 'stream % is not at version %', its_stream, expected
             USING ERRCODE = 'serialization_failure';
     END IF;
+    INSERT INTO clearing_event (stream, version, name, effective_at, recorded_at, actor,
+                                correlation_id, cause, payload, hash)
+    VALUES (its_stream, its_version, its_name, effective, recorded, its_actor, its_correlation,
+            its_cause, its_payload, its_hash)
+    RETURNING sequence INTO its_sequence;
+    IF its_key IS NOT NULL THEN
+        INSERT INTO clearing_command (scope, key, request_hash, first, sequence, recorded_at)
+        VALUES (its_scope, its_key, request, its_sequence, its_sequence, recorded);
+    END IF;
+    RETURN its_sequence;
 END $$;
 
 -- Many facts, in order. Streams are given once each, in claiming order, with the version and head

@@ -9,7 +9,7 @@ from clearing import models
 from clearing.domain import clock, events
 from clearing.domain.settlement import FUNDING, PAYOUT, Line, lines_of
 from clearing.projections.accounts import account_moved
-from clearing.store import Recorded, binary, takes_many
+from clearing.store import Recorded, binary, packing, takes_many
 
 
 def schedule_set(recorded: Recorded) -> None:
@@ -94,19 +94,19 @@ def lines_paid(found: Sequence[Recorded]) -> None:
     ]
     facts, lines = [it.fact for it, _, _ in rows], [line for _, _, line in rows]
     columns = [
-        binary.repeated([it.cycle_id for it in facts]),
-        binary.repeated([it.account_id for it in facts]),
-        binary.int4s([ordinal for _, ordinal, _ in rows]),
-        binary.repeated([line.kind for line in lines]),
-        binary.repeated([line.symbol for line in lines]),
-        binary.repeated([line.asset for line in lines]),
-        binary.int8s([line.count for line in lines]),
-        binary.repeated([line.price for line in lines]),
-        binary.int8s([line.value for line in lines]),
-        binary.int8s([line.cash for line in lines]),
-        binary.int8s([line.cost for line in lines]),
-        binary.repeated([getattr(it, "corrects", "") for it in facts]),
-        binary.int8s([it.sequence for it, _, _ in rows]),
+        packing.repeated([it.cycle_id for it in facts]),
+        packing.repeated([it.account_id for it in facts]),
+        packing.int4s([ordinal for _, ordinal, _ in rows]),
+        packing.repeated([line.kind for line in lines]),
+        packing.repeated([line.symbol for line in lines]),
+        packing.repeated([line.asset for line in lines]),
+        packing.int8s([line.count for line in lines]),
+        packing.repeated([line.price for line in lines]),
+        packing.int8s([line.value for line in lines]),
+        packing.int8s([line.cash for line in lines]),
+        packing.int8s([line.cost for line in lines]),
+        packing.repeated([getattr(it, "corrects", "") for it in facts]),
+        packing.int8s([it.sequence for it, _, _ in rows]),
     ]
     binary.put(_LINES, columns)
     settled = [it for it in found if isinstance(it.fact, events.AccountSettled)]
@@ -118,9 +118,9 @@ def _accounts_settled(found: Sequence[Recorded]) -> None:
     """Of each account, the last fact that settled it."""
     last = {it.fact.account_id: it for it in found}
     columns = [
-        binary.texts(list(last)),
-        binary.int4s([it.fact.book_version for it in last.values()]),
-        binary.int8s([it.sequence for it in last.values()]),
+        packing.texts(list(last)),
+        packing.int4s([it.fact.book_version for it in last.values()]),
+        packing.int8s([it.sequence for it in last.values()]),
     ]
     binary.put(_SETTLED, columns)
 
@@ -249,11 +249,13 @@ TABLES = (
 _LINES = """
     INSERT INTO clearing_cycleline (cycle, account, ordinal, kind, symbol, asset, count, price,
                                     value, cash, cost, corrects, sequence)
-    SELECT * FROM unnest(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
+    SELECT * FROM unnest(%b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[],
+                         %b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[],
+                         %b::text[], %b::bigint[])
 """
 _SETTLED = """
     INSERT INTO clearing_settledaccount (account, version, sequence)
-    SELECT * FROM unnest(%b, %b, %b)
+    SELECT * FROM unnest(%b::text[], %b::int[], %b::bigint[])
     ON CONFLICT (account) DO UPDATE
         SET version = EXCLUDED.version, sequence = EXCLUDED.sequence
 """

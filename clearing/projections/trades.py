@@ -16,7 +16,7 @@ from django.db.models import F
 from clearing import models
 from clearing.domain import clock, events
 from clearing.domain.parts import side_of
-from clearing.store import Recorded, binary, takes_many
+from clearing.store import Recorded, binary, packing, takes_many
 
 
 def name_of(venue: str, trade_id: str) -> str:
@@ -29,18 +29,20 @@ def legs_novated(found: Sequence[Recorded]) -> None:
     """Any number of legs, in any order, both of a trade together or not."""
     facts = [it.fact for it in found]
     columns = [
-        binary.texts([name_of(it.venue, it.trade_id) for it in facts]),
-        binary.repeated([it.venue for it in facts]),
-        binary.texts([it.trade_id for it in facts]),
-        binary.repeated([it.symbol for it in facts]),
-        binary.repeated([it.settlement for it in facts]),
-        binary.repeated([it.account_id for it in facts]),
-        binary.repeated([side_of(it.lots) for it in facts]),
-        binary.int8s([it.lots for it in facts]),
-        binary.int8s([it.price_ticks for it in facts]),
-        binary.int8s([it.cost - it.cash for it in facts]),  # what it traded for, whatever it closed
-        binary.int8s([it.sequence for it in found]),
-        binary.times([it.effective_at for it in found]),
+        packing.texts([name_of(it.venue, it.trade_id) for it in facts]),
+        packing.repeated([it.venue for it in facts]),
+        packing.texts([it.trade_id for it in facts]),
+        packing.repeated([it.symbol for it in facts]),
+        packing.repeated([it.settlement for it in facts]),
+        packing.repeated([it.account_id for it in facts]),
+        packing.repeated([side_of(it.lots) for it in facts]),
+        packing.int8s([it.lots for it in facts]),
+        packing.int8s([it.price_ticks for it in facts]),
+        packing.int8s(
+            [it.cost - it.cash for it in facts]
+        ),  # what it traded for, whatever it closed
+        packing.int8s([it.sequence for it in found]),
+        packing.times([it.effective_at for it in found]),
     ]
     binary.put(_LEGS, columns)
 
@@ -254,7 +256,9 @@ TABLES = (
 # A leg names one side of its trade; whichever comes second fills in the other.
 _LEGS = """
     WITH leg AS (
-        SELECT * FROM unnest(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)
+        SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+                             %b::text[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[],
+                             %b::bigint[], %b::timestamptz[])
             AS it (name, venue, trade_id, symbol, settlement, account, side, lots, price_ticks,
                    value, sequence, executed_at)
     ), part AS (

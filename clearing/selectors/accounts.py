@@ -209,13 +209,13 @@ def owned(facts: Iterable[Recorded], *, scope: Scope) -> list[Recorded]:
 
 _ACCOUNTS = """
     SELECT 'stands'::text, account, kind, standing, 0::bigint
-    FROM clearing_accountstate WHERE account = ANY (%b)
+    FROM clearing_accountstate WHERE account = ANY (%b::text[])
     UNION ALL
-    SELECT 'holds', account, asset, '', amount FROM clearing_holding WHERE account = ANY (%b)
+    SELECT 'holds', account, asset, '', amount FROM clearing_holding WHERE account = ANY (%b::text[])
     UNION ALL
     SELECT 'waits', account, withdrawal_id, asset, amount
-    FROM clearing_withdrawal WHERE account = ANY (%b) AND status = ANY (%b)
+    FROM clearing_withdrawal WHERE account = ANY (%b::text[]) AND status = ANY (%b::text[])
     UNION ALL
     SELECT 'promises', account, substitution_id, asset, amount
-    FROM clearing_substitution WHERE account = ANY (%b) AND state = ANY (%b)
+    FROM clearing_substitution WHERE account = ANY (%b::text[]) AND state = ANY (%b::text[])
 """

@@ -114,7 +114,7 @@ def _sharing() -> str:
     return f"""
         SELECT (SELECT price_band FROM clearing_housepolicy WHERE id = 1), {columns},
                (SELECT string_agg(asset || ' ' || scale, ',' ORDER BY asset) FROM clearing_asset)
-        FROM clearing_instrument AS it WHERE symbol = ANY (%b) ORDER BY symbol FOR KEY SHARE
+        FROM clearing_instrument AS it WHERE symbol = ANY (%b::text[]) ORDER BY symbol FOR KEY SHARE
     """  # noqa: S608 - columns of ours
 
 

@@ -25,7 +25,7 @@ from clearing.store.appending import (
     append_all,
     append_once,
 )
-from clearing.store.binary import Question, Rows, ask, texts
+from clearing.store.binary import Question, Rows, ask
 from clearing.store.decisions import (
     TRIES,
     Claimed,
@@ -57,6 +57,7 @@ from clearing.store.keys import (
     remember,
 )
 from clearing.store.loading import Told, load
+from clearing.store.packing import texts
 
 __all__ = [
     "ANY",

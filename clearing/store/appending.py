@@ -14,7 +14,7 @@ from clearing import codec, jobs
 from clearing.domain import entries
 from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
-from clearing.store import binary, decisions
+from clearing.store import binary, decisions, packing
 from clearing.store.decisions import Stream
 from clearing.store.following import Recorded, moved_along, project, projectors, routes
 from clearing.store.keys import Key, KeyReused
@@ -154,10 +154,10 @@ def pack(batch: Batch) -> Packed:
     stream_of = [places[name] for name, _ in batch.facts]
     of_kinds = {fact.__class__ for _, fact in batch.facts}
     facts = [
-        binary.int4s(stream_of),
-        binary.repeated([fact.NAME for _, fact in batch.facts]),
-        binary.texts([codec.encode(fact) for _, fact in batch.facts]),
-        binary.times(batch.at),
+        packing.int4s(stream_of),
+        packing.repeated([fact.NAME for _, fact in batch.facts]),
+        packing.texts([codec.encode(fact) for _, fact in batch.facts]),
+        packing.times(batch.at),
         *(batch.cause.actor, batch.cause.correlation_id, batch.cause.sequence),
     ]
     rest = [
@@ -173,9 +173,9 @@ def write(batch: Batch, packed: Packed | None = None) -> tuple[list[int], list[i
     """Record them; their sequences, and each stream's version and head afterwards."""
     packed = packed or pack(batch)
     parameters = [
-        binary.texts(batch.streams),
-        None if batch.expected is None else binary.int4s(batch.expected),
-        None if batch.heads is None else binary.byteas(batch.heads),
+        packing.texts(batch.streams),
+        None if batch.expected is None else packing.int4s(batch.expected),
+        None if batch.heads is None else packing.byteas(batch.heads),
         *packed.facts,
         *packed.rest,
     ]
@@ -239,11 +239,11 @@ def _effects(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
             assets += asset
             amounts += amount
     return (
-        binary.int4s(places),
-        binary.repeated(accounts),
-        binary.repeated(assets),
-        binary.int8s(amounts),
-        binary.texts(entries.HOUSE_ACCOUNTS),
+        packing.int4s(places),
+        packing.repeated(accounts),
+        packing.repeated(assets),
+        packing.int8s(amounts),
+        packing.texts(entries.HOUSE_ACCOUNTS),
     )
 
 
@@ -254,7 +254,7 @@ def _moved(facts: Sequence[tuple[str, Any]]) -> tuple[Any, ...]:
         for place, (_, fact) in enumerate(facts, 1)
         if fact.NAME in moved_along()
     }
-    return binary.int4s(list(last.values())), binary.texts(list(last))
+    return packing.int4s(list(last.values())), packing.texts(list(last))
 
 
 def _jobs(batch: Batch, *, leaving: bool) -> tuple[Any, ...]:
@@ -265,9 +265,9 @@ def _jobs(batch: Batch, *, leaving: bool) -> tuple[Any, ...]:
         for kind, account in routed(place, fact)
     ]
     return (
-        binary.int4s([place for place, _, _ in found]),
-        binary.repeated([kind for _, kind, _ in found]),
-        binary.texts([account for _, _, account in found]),
+        packing.int4s([place for place, _, _ in found]),
+        packing.repeated([kind for _, kind, _ in found]),
+        packing.texts([account for _, _, account in found]),
         jobs.MOST_POKED,
     )
 
@@ -279,16 +279,16 @@ def _routed(_place: int, fact: Any) -> Iterable[tuple[str, str | None]]:
 
 def _kept(remembering: Sequence[Remembered]) -> tuple[Any, ...]:
     return (
-        binary.texts([it.key.scope for it in remembering]),
-        binary.texts([it.key.key for it in remembering]),
-        binary.byteas([it.key.request for it in remembering]),
-        binary.int4s([it.first + 1 for it in remembering]),
-        binary.int4s([it.last + 1 for it in remembering]),
+        packing.texts([it.key.scope for it in remembering]),
+        packing.texts([it.key.key for it in remembering]),
+        packing.byteas([it.key.request for it in remembering]),
+        packing.int4s([it.first + 1 for it in remembering]),
+        packing.int4s([it.last + 1 for it in remembering]),
     )
 
 
 _APPEND = """
-    SELECT its_sequence FROM surety_append(
+    SELECT surety_append(
         %b::text, %b::int, %b::text, %b::text, %b::timestamptz, %b::text, %b::text, %b::bigint,
         %b::text, %b::text, %b::bytea)
 """

@@ -1,139 +1,36 @@
-"""Calling the log's own functions: prepared, with binary parameters, past Django's cursor.
+"""Asking the server past Django's cursor: prepared statements with binary parameters.
 
 Django's cursor writes parameters into the statement as text, which the server then has to parse and
-plan each time. Here a statement is parsed once a connection, and an array of a thousand texts is
-one joined run of bytes instead of a thousand adapted objects.
+plan each time; psycopg's takes as long over a small statement as the server does. Here a statement
+is prepared once a connection and sent by libpq's own calls. Waiting is psycopg's, so an interrupt
+still cancels what is running.
+
+Prepared statements belong to a connection: a pooler in front of the server has to keep sessions
+together, or know them (PgBouncer from 1.21).
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from functools import cache
 from time import perf_counter
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg import IsolationLevel, errors, generators
+from psycopg.adapt import Transformer
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 
-PREPARED_AT_ONCE = 5  # any number does: what is called here asks to be prepared
-
-_INT4, _INT8, _TEXT, _BYTEA, _TIMESTAMPTZ = 23, 20, 25, 17, 1184
-_ARRAY_OF = {_INT4: 1007, _INT8: 1016, _TEXT: 1009, _BYTEA: 1001, _TIMESTAMPTZ: 1185}
-
-
-class _Packed(bytes):
-    """An array as the server reads it."""
-
-
-class Int4s(_Packed):
-    """int[]"""
-
-
-class Int8s(_Packed):
-    """bigint[]"""
-
-
-class Texts(_Packed):
-    """text[]"""
-
-
-class Bytes(_Packed):
-    """bytea[]"""
-
-
-class Times(_Packed):
-    """timestamptz[]"""
-
-
-class _PackedDumper(Dumper):
-    format = Format.BINARY
-
-    def dump(self, obj: Any) -> Buffer:
-        return bytes(obj)
-
-
-_DUMPERS = {
-    packed: type(f"{packed.__name__}Dumper", (_PackedDumper,), {"oid": _ARRAY_OF[element]})
-    for packed, element in (
-        (Int4s, _INT4),
-        (Int8s, _INT8),
-        (Texts, _TEXT),
-        (Bytes, _BYTEA),
-        (Times, _TIMESTAMPTZ),
-    )
-}
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # the server counts microseconds from here
-_MICROSECOND = timedelta(microseconds=1)
-_taught: WeakSet[Any] = WeakSet()
-
-
-def _head(element: int, count: int, *, nulls: bool = False) -> bytes:
-    if not count:
-        return struct.pack(">iii", 0, 0, element)
-    return struct.pack(">iiiii", 1, nulls, element, count, 1)
-
-
-def int4s(numbers: Sequence[int]) -> Int4s:
-    count = len(numbers)
-    each = [part for number in numbers for part in (4, number)]
-    return Int4s(_head(_INT4, count) + struct.pack(f">{2 * count}i", *each))
-
-
-def int8s(numbers: Sequence[int]) -> Int8s:
-    count = len(numbers)
-    each = [part for number in numbers for part in (8, number)]
-    return Int8s(_head(_INT8, count) + struct.pack(">" + "iq" * count, *each))
-
-
-def times(instants: Sequence[datetime]) -> Times:
-    count = len(instants)
-    each = [part for at in instants for part in (8, (at - _EPOCH) // _MICROSECOND)]
-    return Times(_head(_TIMESTAMPTZ, count) + struct.pack(">" + "iq" * count, *each))
-
-
-def texts(strings: Sequence[str | None]) -> Texts:
-    if None in strings:
-        each = [_NULL if it is None else _sized(it.encode()) for it in strings]
-        return Texts(_head(_TEXT, len(strings), nulls=True) + b"".join(each))
-    return Texts(_joined(_TEXT, [it.encode() for it in strings if it is not None]))
-
-
-def repeated(strings: Sequence[str]) -> Texts:
-    """The same for few texts that come again and again: each is encoded once."""
-    sized = {it: _sized(it.encode()) for it in set(strings)}
-    return Texts(_head(_TEXT, len(strings)) + b"".join([sized[it] for it in strings]))
-
-
-def byteas(strings: Sequence[bytes]) -> Bytes:
-    return Bytes(_joined(_BYTEA, strings))
-
-
-_NULL = struct.pack(">i", -1)
-
-
-def _sized(it: bytes) -> bytes:
-    return len(it).to_bytes(4, "big") + it
-
-
-def _joined(element: int, strings: Sequence[bytes]) -> bytes:
-    """Each after its length, which are packed in one go."""
-    count = len(strings)
-    sizes = struct.pack(f">{count}i", *map(len, strings))
-    parts = [b""] * (2 * count)
-    parts[::2] = [sizes[at : at + 4] for at in range(0, 4 * count, 4)]
-    parts[1::2] = strings
-    return _head(element, count) + b"".join(parts)
+from clearing.store import packing
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A statement with `%b` for each parameter."""
+    """A statement with `%b::type` for each parameter; arrays come packed (`packing`)."""
 
     statement: str
     parameters: Sequence[Any] = ()
@@ -156,19 +53,15 @@ def ask(questions: Sequence[Question]) -> list[Rows]:
     ours = connections[DEFAULT_DB_ALIAS]  # once: Django's `connection` looks it up at every touch
     ours.ensure_connection()
     there = ours.connection
-    _teach(there)
     start = perf_counter()
-    with ours.wrap_database_errors:
-        if len(questions) == 1 and (there.autocommit or there.info.transaction_status):
-            answers = [_sent(there, it).fetchall() for it in questions]
+    with ours.wrap_database_errors, there.lock:
+        begin = _begin_due(there)
+        if len(questions) == 1 and begin is None:
+            results = [_one(there, questions[0])]
         else:
-            with there.pipeline():
-                cursors = [_sent(there, it) for it in questions]
-                answers = [cursor.fetchall() for cursor in cursors]
-    if ours.queries_logged:
-        seconds = f"{perf_counter() - start:.3f}"
-        sent = "; ".join(it.statement for it in questions)
-        ours.queries_log.append({"sql": sent, "time": seconds})
+            results = _together(there, begin, questions)
+        answers = [_rows(there, result) for result in results]
+    _log(ours, questions, start)
     return answers
 
 
@@ -179,27 +72,136 @@ def put(statement: str, parameters: Sequence[Any]) -> None:
     was kept would go on meaning the first.
     """
     ours = connections[DEFAULT_DB_ALIAS]
-    ours.ensure_connection()
     there = ours.connection
-    _teach(there)
     start = perf_counter()
-    with ours.wrap_database_errors:
-        psycopg.Cursor(there).execute(statement.encode(), parameters, prepare=False)
+    with ours.wrap_database_errors, there.lock:
+        form = _form(statement)
+        values = form.packed(parameters)
+        there.pgconn.send_query_params(form.written, values, param_formats=form.formats)
+        _fine(there, _waited(there))
+    _log(ours, [Question(statement)], start)
+
+
+# --- on the line ------------------------------------------------------------------------------
+
+_prepared: WeakKeyDictionary[Any, dict[str, bytes]] = WeakKeyDictionary()  # statement -> its name
+_FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+def _one(there: Any, it: Question) -> Any:
+    _send(there, _known(there, it), it)
+    return _fine(there, _waited(there))
+
+
+def _together(there: Any, begin: bytes | None, questions: Sequence[Question]) -> list[Any]:
+    names = [_known(there, it) for it in questions]
+    line = there.pgconn
+    line.enter_pipeline_mode()
+    try:
+        if begin is not None:
+            line.send_query_params(begin, None)
+        for name, it in zip(names, questions, strict=True):
+            _send(there, name, it)
+        line.pipeline_sync()
+        results = there.wait(_drained(line, len(questions) + (begin is not None)))
+    finally:
+        if line.transaction_status != TransactionStatus.UNKNOWN:  # the line is still there
+            line.exit_pipeline_mode()
+    return [_fine(there, result) for result in results][-len(questions) :]
+
+
+def _drained(line: Any, count: int) -> Generator[Any, Any, list[Any]]:
+    """What so many statements answered, and then the mark behind them, which must not stay."""
+    yield from generators.send(line)
+    answers: list[Any] = []
+    for _ in range(count):
+        answers += yield from generators.fetch_many(line)
+    yield from generators.fetch_many(line)
+    return answers
+
+
+def _known(there: Any, it: Question) -> bytes:
+    """The name of the statement on this connection, prepared when it is new to it."""
+    names = _prepared.get(there)
+    if names is None:
+        names = _prepared[there] = {}
+    name = names.get(it.statement)
+    if name is None:
+        name = f"surety_{len(names)}".encode()
+        there.pgconn.send_prepare(name, _form(it.statement).written)
+        _fine(there, _waited(there))
+        names[it.statement] = name
+    return name
+
+
+def _send(there: Any, name: bytes, it: Question) -> None:
+    form = _form(it.statement)
+    values = form.packed(it.parameters)
+    there.pgconn.send_query_prepared(name, values, form.formats, Format.BINARY)
+
+
+def _waited(there: Any) -> Any:
+    line = there.pgconn
+    # Most fit what the system takes at once: then there is one wait, not one for sending as well.
+    answer = generators.execute(line) if line.flush() else generators.fetch_many(line)
+    (result,) = there.wait(answer)
+    return result
+
+
+def _fine(there: Any, result: Any) -> Any:
+    if result.status not in _FINE:
+        raise errors.error_from_result(result, encoding=there.info.encoding)
+    return result
+
+
+def _rows(there: Any, result: Any) -> Rows:
+    reader = Transformer(there)
+    reader.set_pgresult(result)
+    return reader.load_rows(0, result.ntuples, tuple)
+
+
+def _begin_due(there: Any) -> bytes | None:
+    """Django asked for a transaction, and nothing was sent in it yet."""
+    if there.autocommit or there.pgconn.transaction_status != TransactionStatus.IDLE:
+        return None
+    level = there.isolation_level
+    if level is None:
+        return b"BEGIN"
+    return f"BEGIN ISOLATION LEVEL {IsolationLevel(level).name.replace('_', ' ')}".encode()
+
+
+# --- statements -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    written: bytes
+    packers: tuple[Callable[[Any], bytes], ...]
+    formats: tuple[Format, ...]
+
+    def packed(self, parameters: Sequence[Any]) -> list[bytes | None]:
+        return [
+            None if value is None else pack(value)
+            for pack, value in zip(self.packers, parameters, strict=True)
+        ]
+
+
+_PLACE = re.compile(r"%b::(\w+)(\[\])?")
+
+
+@cache
+def _form(statement: str) -> _Form:
+    """Each place of a parameter says its type: `%b::bigint`, `%b::text[]`."""
+    places = _PLACE.findall(statement)
+    assert len(places) == statement.count("%b"), f"a parameter without its type: {statement}"
+    packers = tuple(bytes if array else packing.ONE[kind] for kind, array in places)
+    numbers = itertools.count(1)
+    written = _PLACE.sub(lambda it: f"${next(numbers)}::{it[1]}{it[2] or ''}", statement)
+    return _Form(written.encode(), packers, (Format.BINARY,) * len(packers))
+
+
+def _log(ours: Any, questions: Sequence[Question], start: float) -> None:
     if ours.queries_logged:
         seconds = f"{perf_counter() - start:.3f}"
-        ours.queries_log.append({"sql": statement, "time": seconds})
-
-
-def _teach(there: Any) -> None:
-    """Let a connection send arrays that are packed already."""
-    if there not in _taught:
-        for packed, dumper in _DUMPERS.items():
-            there.adapters.register_dumper(packed, dumper)
-        there.prepare_threshold = PREPARED_AT_ONCE
-        _taught.add(there)
-
-
-def _sent(there: Any, it: Question) -> Any:
-    cursor = psycopg.Cursor(there)
-    cursor.execute(it.statement.encode(), it.parameters, prepare=True, binary=True)
-    return cursor
+        sent = "; ".join(it.statement for it in questions)
+        ours.queries_log.append({"sql": sent, "time": seconds})

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
-from clearing.store import binary
+from clearing.store import binary, packing
 from clearing.store.binary import Question, Rows
 from clearing.store.keys import Kept, Key, earlier_question, found
 
@@ -164,7 +164,7 @@ def _unclaimed(names: Iterable[str]) -> tuple[_Places, _Places]:
 
 
 def _claiming(new: _Places, *, opening: bool) -> Question:
-    return Question(_CLAIM, [binary.texts([name for _, name in new]), opening])
+    return Question(_CLAIM, [packing.texts([name for _, name in new]), opening])
 
 
 def _take(new: _Places, rows: Rows) -> None:
@@ -203,4 +203,4 @@ def rank(name: str) -> int:
     return _prefixes()[name.split("-", 1)[0]]
 
 
-_CLAIM = "SELECT claimed, versions, heads FROM surety_claim(%b, %b)"
+_CLAIM = "SELECT claimed, versions, heads FROM surety_claim(%b::text[], %b::boolean)"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clearing.domain.errors import Refusal
-from clearing.store import binary
+from clearing.store import binary, packing
 from clearing.store.binary import Question, Rows
 
 
@@ -50,7 +50,7 @@ def earlier_all(keys: Sequence[Key]) -> list[Kept | None]:
 
 
 def earlier_question(keys: Sequence[Key]) -> Question:
-    named = binary.texts([it.scope for it in keys]), binary.texts([it.key for it in keys])
+    named = packing.texts([it.scope for it in keys]), packing.texts([it.key for it in keys])
     return Question(_EARLIER, named)
 
 

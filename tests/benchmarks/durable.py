@@ -24,7 +24,7 @@ SLOW_FLUSH = Path(__file__).with_name("slow_flush.c")
 
 
 @contextmanager
-def house() -> Iterator[str]:
+def house(**settings: str) -> Iterator[str]:
     """A migrated database; yields its URL. Django works in it as the application's role."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop, its servers stop too
     var = Path(tempfile.mkdtemp(prefix="surety-bench-"))
@@ -33,7 +33,7 @@ def house() -> Iterator[str]:
     os.environ["DATABASE_URL"] = embedded.endpoints(var).database_url
     os.environ["BROKER_URL"] = embedded.endpoints(var).broker_url
     try:
-        with embedded.servers(var, durable=True, settings=SETTINGS) as there:
+        with embedded.servers(var, durable=True, settings=SETTINGS | settings) as there:
             _migrate(there.database_url)
             yield there.database_url
             _leave()
@@ -46,10 +46,9 @@ class NoCompiler(Exception):
 
 
 @contextmanager
-def slow_flushes() -> Iterator[None]:
-    """Servers that start meanwhile take a millisecond longer over every flush, however many wait for
-    it: what a slower disk does. By a small library preloaded around `fdatasync`. Raises NoCompiler.
-    """
+def slow_house() -> Iterator[str]:
+    """One whose server takes a millisecond longer over every flush, however many wait for it: what a
+    slower disk does. By a small library preloaded around `fdatasync`. Raises NoCompiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise NoCompiler("no C compiler is here to build tests/benchmarks/slow_flush.c")
@@ -60,7 +59,8 @@ def slow_flushes() -> Iterator[None]:
     try:
         subprocess.run([compiler, *flags, "-o", library, SLOW_FLUSH, "-ldl"], check=True)
         os.environ["LD_PRELOAD"] = str(library)
-        yield
+        with house() as url:
+            yield url
     finally:
         os.environ.pop("LD_PRELOAD", None)
         shutil.rmtree(there, ignore_errors=True)
