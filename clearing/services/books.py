@@ -85,16 +85,18 @@ _FREEZE = """
     FROM numbered JOIN clearing_holding AS held USING (account)
 """
 
+# Arrays, not joins: these tables fill and empty again within a cycle, and a plan made while they were
+# empty would walk all of one for each row of the other.
 _TAKE = """
     WITH next AS (
         SELECT id FROM clearing_frozenaccount WHERE book = %(book)s
         ORDER BY ordinal LIMIT %(most)s FOR UPDATE SKIP LOCKED
     ), accounts AS (
-        DELETE FROM clearing_frozenaccount USING next WHERE clearing_frozenaccount.id = next.id
+        DELETE FROM clearing_frozenaccount WHERE id = ANY (ARRAY(SELECT id FROM next))
         RETURNING ordinal, account, version, sequence
     ), holdings AS (
-        DELETE FROM clearing_frozenholding AS held USING accounts
-        WHERE held.book = %(book)s AND held.ordinal = accounts.ordinal
+        DELETE FROM clearing_frozenholding AS held
+        WHERE held.book = %(book)s AND held.ordinal = ANY (ARRAY(SELECT ordinal FROM accounts))
         RETURNING held.ordinal, held.asset, held.amount
     )
     SELECT it.account, it.version, it.sequence, held.asset, held.amount
