@@ -24,9 +24,12 @@ help: ## show this
 demo: $(LOCKED) ## run the whole house here; DATA=folder for your own data, ONCE=1 to leave at the end
 	$(BIN)/python manage.py demo $(if $(DATA),--data "$(DATA)") $(if $(ONCE),--once)
 
+# Every process has servers of its own, so they share none of yours.
+PARALLEL := $(if $(DATABASE_URL)$(BROKER_URL),,--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+
 test: $(LOCKED_DEV) ## check, then every test
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: $(LOCKED_DEV) ## format, lint, types and import contracts
 	$(BIN)/ruff format --check .

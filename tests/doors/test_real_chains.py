@@ -20,6 +20,7 @@ from config.feeds.sealing import Became
 from tests.builders import CAUSE
 from tests.doors.test_load_chain import facts, load, sealed_times
 from tests.feed_rows import DATA, NO_DATA
+from tests.seeds import seed_of
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=NO_DATA)
 
@@ -42,7 +43,7 @@ def test_real_snapshots_seal_with_the_medians_of_their_rows(name):
         for row in csv.DictReader(file):
             groups[row[moment] if moment else ""].append(row)
     found = list(chains.read_chain([DATA / "deribit" / name]))
-    seed = random.randrange(10**6)
+    seed = seed_of("real_chains")
     print("seed", seed)
 
     assert [it.rows for it in found] == [len(rows) for rows in groups.values()]

@@ -12,7 +12,6 @@ from __future__ import annotations
 import ast
 import faulthandler
 import os
-import random
 import re
 import signal
 import sys
@@ -41,6 +40,7 @@ from tests.oracle.books import (
 )
 from tests.oracle.margin import account_margin
 from tests.oracle.pmrm2_parameters import HARSH, PM2_T, Parameters, as_method
+from tests.seeds import chance
 
 ENGINE = Path(requirement.__file__).parent
 # Each after what it imports.
@@ -615,9 +615,7 @@ def every_change() -> list[Change]:
 
 
 def test_a_sample_of_changes_is_noticed():
-    seed = int(os.environ.get("MUTATION_SEED", random.SystemRandom().randrange(1_000_000)))
-    print(f"MUTATION_SEED={seed}")
-    sample = random.Random(seed).sample(every_change(), SAMPLE)
+    sample = chance("mutations").sample(every_change(), SAMPLE)
 
     unnoticed = survivors(sample)
 
