@@ -41,7 +41,7 @@ Rows = list[tuple[Any, ...]]
 
 def call(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...]:
     """The one row the statement answers. Raises Django's database errors."""
-    ((row,),) = ask([Question(statement, parameters)])
+    (row,) = _asked(statement, parameters)
     return row
 
 
@@ -50,19 +50,33 @@ def ask(questions: Sequence[Question]) -> list[Rows]:
 
     Each statement sees what was committed when it began, as if they were sent one by one.
     """
+    if len(questions) == 1:
+        return [_asked(questions[0].statement, questions[0].parameters)]
+    ours = connections[DEFAULT_DB_ALIAS]
+    ours.ensure_connection()
+    there = ours.connection
+    start = perf_counter()
+    with ours.wrap_database_errors, there.lock:
+        answers = [_rows(there, it) for it in _together(there, _begin_due(there), questions)]
+    _log(ours, "; ".join(it.statement for it in questions), start)
+    return answers
+
+
+def _asked(statement: str, parameters: Sequence[Any]) -> Rows:
     ours = connections[DEFAULT_DB_ALIAS]  # once: Django's `connection` looks it up at every touch
     ours.ensure_connection()
     there = ours.connection
     start = perf_counter()
     with ours.wrap_database_errors, there.lock:
         begin = _begin_due(there)
-        if len(questions) == 1 and begin is None:
-            results = [_one(there, questions[0])]
+        if begin is None:
+            _send(there, *_known(there, statement), parameters)
+            result = _fine(there, _waited(there))
         else:
-            results = _together(there, begin, questions)
-        answers = [_rows(there, result) for result in results]
-    _log(ours, questions, start)
-    return answers
+            (result,) = _together(there, begin, [Question(statement, parameters)])
+        found = _rows(there, result)
+    _log(ours, statement, start)
+    return found
 
 
 def put(statement: str, parameters: Sequence[Any]) -> None:
@@ -79,29 +93,25 @@ def put(statement: str, parameters: Sequence[Any]) -> None:
         values = form.packed(parameters)
         there.pgconn.send_query_params(form.written, values, param_formats=form.formats)
         _fine(there, _waited(there))
-    _log(ours, [Question(statement)], start)
+    _log(ours, statement, start)
 
 
 # --- on the line ------------------------------------------------------------------------------
 
-_prepared: WeakKeyDictionary[Any, dict[str, bytes]] = WeakKeyDictionary()  # statement -> its name
+# of each connection: statement -> its name there, and its form
+_prepared: WeakKeyDictionary[Any, dict[str, tuple[bytes, _Form]]] = WeakKeyDictionary()
 _FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
-def _one(there: Any, it: Question) -> Any:
-    _send(there, _known(there, it), it)
-    return _fine(there, _waited(there))
-
-
 def _together(there: Any, begin: bytes | None, questions: Sequence[Question]) -> list[Any]:
-    names = [_known(there, it) for it in questions]
+    known = [_known(there, it.statement) for it in questions]
     line = there.pgconn
     line.enter_pipeline_mode()
     try:
         if begin is not None:
             line.send_query_params(begin, None)
-        for name, it in zip(names, questions, strict=True):
-            _send(there, name, it)
+        for (name, form), it in zip(known, questions, strict=True):
+            _send(there, name, form, it.parameters)
         line.pipeline_sync()
         results = there.wait(_drained(line, len(questions) + (begin is not None)))
     finally:
@@ -120,24 +130,22 @@ def _drained(line: Any, count: int) -> Generator[Any, Any, list[Any]]:
     return answers
 
 
-def _known(there: Any, it: Question) -> bytes:
-    """The name of the statement on this connection, prepared when it is new to it."""
-    names = _prepared.get(there)
-    if names is None:
-        names = _prepared[there] = {}
-    name = names.get(it.statement)
-    if name is None:
-        name = f"surety_{len(names)}".encode()
-        there.pgconn.send_prepare(name, _form(it.statement).written)
+def _known(there: Any, statement: str) -> tuple[bytes, _Form]:
+    """The statement as this connection has it, prepared when it is new to it."""
+    known = _prepared.get(there)
+    if known is None:
+        known = _prepared[there] = {}
+    found = known.get(statement)
+    if found is None:
+        found = f"surety_{len(known)}".encode(), _form(statement)
+        there.pgconn.send_prepare(found[0], found[1].written)
         _fine(there, _waited(there))
-        names[it.statement] = name
-    return name
+        known[statement] = found
+    return found
 
 
-def _send(there: Any, name: bytes, it: Question) -> None:
-    form = _form(it.statement)
-    values = form.packed(it.parameters)
-    there.pgconn.send_query_prepared(name, values, form.formats, Format.BINARY)
+def _send(there: Any, name: bytes, form: _Form, parameters: Sequence[Any]) -> None:
+    there.pgconn.send_query_prepared(name, form.packed(parameters), form.formats, Format.BINARY)
 
 
 def _waited(there: Any) -> Any:
@@ -200,8 +208,6 @@ def _form(statement: str) -> _Form:
     return _Form(written.encode(), packers, (Format.BINARY,) * len(packers))
 
 
-def _log(ours: Any, questions: Sequence[Question], start: float) -> None:
+def _log(ours: Any, statement: str, start: float) -> None:
     if ours.queries_logged:
-        seconds = f"{perf_counter() - start:.3f}"
-        sent = "; ".join(it.statement for it in questions)
-        ours.queries_log.append({"sql": sent, "time": seconds})
+        ours.queries_log.append({"sql": statement, "time": f"{perf_counter() - start:.3f}"})
