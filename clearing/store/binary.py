@@ -117,7 +117,8 @@ def _together(there: Any, begin: bytes | None, questions: Sequence[Question]) ->
     finally:
         if line.transaction_status != TransactionStatus.UNKNOWN:  # the line is still there
             line.exit_pipeline_mode()
-    return [_fine(there, result) for result in results][-len(questions) :]
+    answered = [_fine(there, result) for result in results]
+    return answered if begin is None else answered[1:]
 
 
 def _drained(line: Any, count: int) -> Generator[Any, Any, list[Any]]:
