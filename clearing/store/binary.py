@@ -5,6 +5,10 @@ plan each time; psycopg's takes as long over a small statement as the server doe
 is prepared once a connection and sent by libpq's own calls. Waiting is psycopg's, so an interrupt
 still cancels what is running.
 
+An exchange that is cut short, by whatever exception, closes the connection: answers that nobody
+read would pass for those to the next question. What was sent may have happened all the same, which
+is what keys are for.
+
 Prepared statements belong to a connection: a pooler in front of the server has to keep sessions
 together, or know them (PgBouncer from 1.21).
 """
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import struct
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -70,8 +75,7 @@ def _asked(statement: str, parameters: Sequence[Any]) -> Rows:
     with ours.wrap_database_errors, there.lock:
         begin = _begin_due(there)
         if begin is None:
-            _send(there, *_known(there, statement), parameters)
-            result = _fine(there, _waited(there))
+            result = _alone(there, statement, parameters)
         else:
             (result,) = _together(there, begin, [Question(statement, parameters)])
         found = _rows(there, result)
@@ -100,24 +104,44 @@ def put(statement: str, parameters: Sequence[Any]) -> None:
 
 # of each connection: statement -> its name there, and its form
 _prepared: WeakKeyDictionary[Any, dict[str, tuple[bytes, _Form]]] = WeakKeyDictionary()
+_names = itertools.count()
 _FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+def _alone(there: Any, statement: str, parameters: Sequence[Any]) -> Any:
+    name, form = _known(there, statement)
+    values = form.packed(parameters)
+    there.pgconn.send_query_prepared(name, values, form.formats, Format.BINARY)
+    try:
+        return _fine(there, _waited(there))
+    except errors.InvalidSqlStatementName:
+        _prepared.pop(there, None)  # somebody discarded all that was prepared here
+        if there.pgconn.transaction_status != TransactionStatus.IDLE:
+            raise
+    return _alone(there, statement, parameters)
 
 
 def _together(there: Any, begin: bytes | None, questions: Sequence[Question]) -> list[Any]:
     known = [_known(there, it.statement) for it in questions]
+    packed = [form.packed(it.parameters) for (_, form), it in zip(known, questions, strict=True)]
     line = there.pgconn
-    line.enter_pipeline_mode()
     try:
+        line.enter_pipeline_mode()
         if begin is not None:
             line.send_query_params(begin, None)
-        for (name, form), it in zip(known, questions, strict=True):
-            _send(there, name, form, it.parameters)
+        for (name, form), values in zip(known, packed, strict=True):
+            line.send_query_prepared(name, values, form.formats, Format.BINARY)
         line.pipeline_sync()
         results = there.wait(_drained(line, len(questions) + (begin is not None)))
-    finally:
-        if line.transaction_status != TransactionStatus.UNKNOWN:  # the line is still there
-            line.exit_pipeline_mode()
-    answered = [_fine(there, result) for result in results]
+        line.exit_pipeline_mode()
+    except BaseException:
+        line.finish()
+        raise
+    try:
+        answered = [_fine(there, result) for result in results]
+    except errors.InvalidSqlStatementName:
+        _prepared.pop(there, None)  # what was asked as a decision is asked again (`patiently`)
+        raise
     return answered if begin is None else answered[1:]
 
 
@@ -138,22 +162,23 @@ def _known(there: Any, statement: str) -> tuple[bytes, _Form]:
         known = _prepared[there] = {}
     found = known.get(statement)
     if found is None:
-        found = f"surety_{len(known)}".encode(), _form(statement)
+        # A name is never used twice: one that was cut short may be known to the server.
+        found = f"surety_{next(_names)}".encode(), _form(statement)
         there.pgconn.send_prepare(found[0], found[1].written)
         _fine(there, _waited(there))
         known[statement] = found
     return found
 
 
-def _send(there: Any, name: bytes, form: _Form, parameters: Sequence[Any]) -> None:
-    there.pgconn.send_query_prepared(name, form.packed(parameters), form.formats, Format.BINARY)
-
-
 def _waited(there: Any) -> Any:
     line = there.pgconn
-    # Most fit what the system takes at once: then there is one wait, not one for sending as well.
-    answer = generators.execute(line) if line.flush() else generators.fetch_many(line)
-    (result,) = there.wait(answer)
+    try:
+        # Most fit what the system takes at once: then there is one wait, not one more for sending.
+        answer = generators.execute(line) if line.flush() else generators.fetch_many(line)
+        (result,) = there.wait(answer)
+    except BaseException:
+        line.finish()
+        raise
     return result
 
 
@@ -189,10 +214,14 @@ class _Form:
     formats: tuple[Format, ...]
 
     def packed(self, parameters: Sequence[Any]) -> list[bytes | None]:
-        return [
-            None if value is None else pack(value)
-            for pack, value in zip(self.packers, parameters, strict=True)
-        ]
+        """Raises DataError for a value that its type cannot hold."""
+        try:
+            return [
+                None if value is None else pack(value)
+                for pack, value in zip(self.packers, parameters, strict=True)
+            ]
+        except (struct.error, TypeError, ValueError) as error:
+            raise errors.DataError(f"a parameter cannot be sent: {error}") from error
 
 
 _PLACE = re.compile(r"%b::(\w+)(\[\])?")

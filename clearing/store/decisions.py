@@ -13,7 +13,12 @@ from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
+from psycopg.errors import (
+    DeadlockDetected,
+    InvalidSqlStatementName,
+    SerializationFailure,
+    UniqueViolation,
+)
 
 from clearing.store import binary, packing
 from clearing.store.binary import Question, Rows
@@ -82,7 +87,7 @@ def patiently(once: Callable[[], R]) -> R:
 
 def _worth_another_try(error: DatabaseError) -> bool:
     match error.__cause__:
-        case DeadlockDetected() | SerializationFailure():
+        case DeadlockDetected() | SerializationFailure() | InvalidSqlStatementName():
             return True
         case UniqueViolation() as violation:
             return violation.diag.constraint_name in ("command_key_once", "job_once")
