@@ -202,9 +202,12 @@ def _leg(held: Account, it: Instrument, *, lots: int, value: int) -> dict[str, A
 
 
 def carried_for(held: Account, it: Instrument, *, lots: int) -> int:
-    """What the account carries for some of its lots, signed like them; the whole for all of them."""
+    """What the account carries for some of its lots, signed like them; the whole for all of them.
+
+    Cut as a position that shrinks is cut, so that whoever gives the lots away for this is paid nothing.
+    """
     position = held.lots(it.symbol)
-    return apportion(held.cost(it.symbol), [abs(lots), abs(position) - abs(lots)])[0]
+    return account.pro_rata(held.cost(it.symbol), part=abs(lots), whole=abs(position))
 
 
 def check_may_move(held: Account, it: Instrument, *, lots: int, field: str) -> None:

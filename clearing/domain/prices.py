@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from clearing.domain import amounts, clock
+from clearing.domain import amounts, clock, instrument
 from clearing.domain.errors import Refusal
 from clearing.domain.instrument import Instrument, Kind
 
@@ -184,12 +184,29 @@ def check_band(prices: PriceSet, it: Instrument, *, price: Decimal, band: Decima
     """
     if it.symbol not in prices.quotes:
         return
-    mark = Decimal(prices.quotes[it.symbol].mark)
-    whole = mark
-    if it.kind is Kind.OPTION:
-        whole = Decimal(1) if it.priced_in_coin else prices.index(it.underlying)
-    if abs(price - mark) > band * whole:
+    mark, room = _room(prices, it, band=band)
+    if abs(price - mark) > room:
         raise PriceOutsideBand(field="price", got=price, mark=mark, band=band)
+
+
+def check_value(prices: PriceSet, it: Instrument, *, lots: int, value: int, band: Decimal) -> None:
+    """The same for lots that change hands for a value in minor units: it lies between what they are
+    worth at the two ends of the band. Raises PriceOutsideBand."""
+    if it.symbol not in prices.quotes:
+        return
+    mark, room = _room(prices, it, band=band)
+    low = max(mark - room, Decimal(0) if it.kind is Kind.OPTION else it.tick_size)
+    ends = [instrument.position_value(it, lots=lots, price=end) for end in (low, mark + room)]
+    if not min(ends) <= value <= max(ends):
+        raise PriceOutsideBand(field="price", got="what it is carried for", mark=mark, band=band)
+
+
+def _room(prices: PriceSet, it: Instrument, *, band: Decimal) -> tuple[Decimal, Decimal]:
+    """The mark, and how far a price may be from it."""
+    mark = Decimal(prices.quotes[it.symbol].mark)
+    if it.kind is not Kind.OPTION:
+        return mark, band * mark
+    return mark, band * (Decimal(1) if it.priced_in_coin else prices.index(it.underlying))
 
 
 def check_fresh(*, sealed_at: datetime, at: datetime, max_age_seconds: int) -> None:

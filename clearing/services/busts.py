@@ -25,7 +25,7 @@ from clearing.domain.events import ContractSettled, TradeBusted, TradeCorrected
 from clearing.domain.instrument import Instrument, InstrumentUnknown, Status
 from clearing.domain.parts import TradeEnded
 from clearing.domain.trade import Trade, legs_of
-from clearing.services import allocations, claimed, give_ups
+from clearing.services import allocations, bands, claimed, give_ups
 from clearing.services.claimed import Claimed, Request
 
 
@@ -92,7 +92,7 @@ def correct(
     _check_id(by)
     were_in = {part.account_id for part in selectors.trade_parts([trade.name])[trade.name]}
     _unwind(books, trade, it, reason="the trade was corrected")
-    _register(books, by, terms, were_in=were_in, same=by.symbol == it.symbol, at=at)
+    _register(books, by, terms, were_in=were_in, instead_of=trade, at=at)
     stream = f"trade-{trade.name}"
     fact = TradeCorrected(
         venue=venue,
@@ -158,14 +158,18 @@ def _register(
     terms: Mapping[str, Instrument],
     *,
     were_in: set[str],
-    same: bool,
+    instead_of: models.Trade,
     at: datetime,
 ) -> None:
-    """Both legs on the new terms; in another instrument only if that one trades now."""
+    """Both legs on the new terms; in another instrument only if that one trades now. A new price has
+    to be one that a report could have named when the trade was made."""
     it = terms[by.symbol]
     legs = legs_of(by, it)
+    same = by.symbol == instead_of.symbol
     if not same:
         instrument.check_trading(it, at=at)
+    if not same or legs[0].price_ticks != instead_of.price_ticks:
+        bands.check_reported(it, legs[0].price_ticks, at=instead_of.executed_at)
     for leg in legs:
         held = books.account(leg.account_id)
         if leg.account_id in were_in:

@@ -21,8 +21,8 @@ from clearing.domain.cause import Cause
 from clearing.domain.errors import Refusal
 from clearing.domain.events import TradeNovated
 from clearing.domain.instrument import Instrument, InstrumentUnknown
-from clearing.domain.prices import PriceSet
 from clearing.domain.trade import HOUSE_VENUE, BatchOutOfRange, Leg, Trade, legs_of
+from clearing.services import bands
 
 MOST_IN_A_BATCH = 1_000
 
@@ -174,21 +174,14 @@ def _key(trade: Trade) -> store.Key:
 
 
 def _band(band: Decimal, *, at: datetime) -> Callable[[Trade, Instrument, int], None]:
-    """Against the latest set while it is fresh; what the house itself reports is at the mark."""
-    sealed = _fresh_prices(at=at) if band else None
+    """Against the set in force then while it is fresh; the house itself reports at the mark."""
+    sealed = bands.marks(at=at) if band else None
 
     def check(trade: Trade, it: Instrument, ticks: int) -> None:
         if sealed is not None and trade.venue != HOUSE_VENUE:
             prices.check_band(sealed, it, price=instrument.price_of(it, ticks), band=band)
 
     return check
-
-
-def _fresh_prices(*, at: datetime) -> PriceSet | None:
-    policy, latest = selectors.policy(), selectors.price_sets().first()
-    if latest is None or (at - latest.at).total_seconds() > policy.price_max_age_seconds:
-        return None
-    return selectors.prices_at(latest.sequence).prices
 
 
 def _listed(terms: Mapping[str, Instrument], symbol: str) -> Instrument:

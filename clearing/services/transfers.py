@@ -12,7 +12,7 @@ from clearing.domain.events import PositionTransferEnded, PositionTransferReques
 from clearing.domain.instrument import Instrument, InstrumentNotTrading, InstrumentUnknown, Status
 from clearing.domain.parts import LotsNotFree
 from clearing.domain.trade import leg_value
-from clearing.services import allocations, claimed
+from clearing.services import allocations, bands, claimed
 from clearing.services.claimed import Claimed, Request
 
 KIND = "transfer"
@@ -66,7 +66,9 @@ def request(
     books.decide(fact)
     if own:
         ticks = fact.price_ticks if price else None
-        _move(books, it, fact.handover_id, account_id, to_account, lots=fact.lots, ticks=ticks)
+        _move(
+            books, it, fact.handover_id, account_id, to_account, lots=fact.lots, ticks=ticks, at=at
+        )
     return asked.answered(books.record(at=at, cause=cause))
 
 
@@ -95,7 +97,14 @@ def accept(
     handover.check_waiting(row.status, deadline_at=row.deadline_at, at=at)
     _check_held(books, row.from_account, it, lots=row.lots)
     _move(
-        books, it, handover_id, row.from_account, account_id, lots=row.lots, ticks=row.price_ticks
+        books,
+        it,
+        handover_id,
+        row.from_account,
+        account_id,
+        lots=row.lots,
+        ticks=row.price_ticks,
+        at=at,
     )
     return asked.answered(books.record(at=at, cause=cause))
 
@@ -188,16 +197,22 @@ def _move(
     *,
     lots: int,
     ticks: int | None,
+    at: datetime,
 ) -> None:
-    """Both sides, and the end of the request. Raises AccountNotOpen, AccountRingFenced."""
+    """Both sides, and the end of the request.
+
+    It is near the mark as a trade is, named or carried, or one side would leave with what the other
+    cannot pay. Raises AccountNotOpen, AccountRingFenced, PriceOutsideBand, PriceStale.
+    """
     gives, takes = books.account(giver), books.account(taker)
     parts.check_may_move(gives, it, lots=-lots, field="account")
     parts.check_may_move(takes, it, lots=lots, field="to_account")
-    value = (
-        parts.carried_for(gives, it, lots=lots)
-        if ticks is None
-        else leg_value(it, lots=lots, ticks=ticks)
-    )
+    if ticks is None:
+        value = parts.carried_for(gives, it, lots=lots)
+    else:
+        value = leg_value(it, lots=lots, ticks=ticks)
+        instrument.check_bounds(it, ticks)
+    bands.check_agreed(it, lots=lots, value=value, ticks=ticks, at=at)
     for held, other, sign in ((gives, taker, -1), (takes, giver, 1)):
         books.decide(
             parts.position_moved(

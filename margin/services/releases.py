@@ -18,7 +18,7 @@ from clearing.domain.outflows import OutflowTooLarge, Wait
 from clearing.domain.prices import PriceStale
 from clearing.selectors import BookColumns, PositionRow
 from margin.domain.exposure import exposed_rows
-from margin.services import stress
+from margin.services import results, stress
 from margin.services.results import Pins
 
 
@@ -65,6 +65,21 @@ def judge(columns: BookColumns, pins: Pins, levels: Levels, *, at: datetime) -> 
         says = "below its initial level if prices move against it"
         return _short(levels.asset, "stressed-short", stressed_free - gains, says)
     return Verdict(asset=levels.asset, free=free - gains, stressed_free=stressed_free - gains)
+
+
+def of_the_same_member(account_id: str, pins: Pins) -> Verdict | None:
+    """A member stands for all its accounts: nothing leaves one while another is below its maintenance
+    level, or risk could be moved into an empty account and the money out of the other. None where
+    no account stands in the way."""
+    member = record.account_row(account_id).member_id
+    named = [it.account_id for it in record.account_rows(member_id=member)]
+    others = [it for it in named if it != account_id]
+    for row in results.of(record.live_book(others), pins) if others else ():
+        if row["reason"] or row["equity"] < row["maintenance"]:
+            says = row["reason"] or "below its maintenance level"
+            reason = f"another account of the member, {row['account']}, stands in the way: {says}"
+            return Verdict(asset=pins.rules.reporting, code="member-short", reason=reason)
+    return None
 
 
 def _short(asset: str, code: str, free: int, says: str) -> Verdict:

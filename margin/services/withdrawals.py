@@ -170,7 +170,8 @@ def _tested(
     levels = Levels(
         asset=found.asset, equity=found.equity, initial=found.initial, reason=found.reason
     )
-    return releases.judge(columns, pins, levels, at=at)
+    verdict = releases.judge(columns, pins, levels, at=at)
+    return verdict if verdict.code else releases.of_the_same_member(row.account, pins) or verdict
 
 
 def _refuse(row: record.WithdrawalRow, *, code: str, reason: str, cause: Cause) -> int | None:

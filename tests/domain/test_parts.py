@@ -190,3 +190,26 @@ def test_a_group_is_of_one_kind_and_allocated_whole():
         average_price.check_group([a_part(), a_part()], ["X", "Y"])
     with pytest.raises(GroupNotAllocated):
         average_price.allocate([a_part()], [a_share("B-1", 2)])
+
+
+@given(held=st.integers(2, 10**6), data=st.data(), cost=st.integers(-(10**15), 10**15))
+def test_who_gives_lots_away_for_what_is_carried_is_paid_nothing(held: int, data, cost: int):
+    lots = data.draw(st.integers(1, held))
+    position = {f"lots:{PERPETUAL.symbol}": held, f"cost:{PERPETUAL.symbol}": cost}
+    giver = Account(account_id="A", standing=Standing.OPEN, holdings=position)
+
+    value = parts.carried_for(giver, PERPETUAL, lots=lots)
+    gives = parts.position_moved(
+        giver,
+        PERPETUAL,
+        lots=-lots,
+        value=-value,
+        counterpart="B",
+        gives=True,
+        why="transfer",
+        move_id="m",
+    )
+
+    assert gives.cash == 0
+    assert gives.cost == -value
+    assert abs(value * held - cost * lots) < held
