@@ -51,7 +51,12 @@ def cases_in(path: Path) -> list[tuple[str, Any]]:
             found += document.items()
         else:
             found.append(("", document))
-    return [(_name(name, held, place), held) for place, (name, held) in enumerate(found, start=1)]
+    if len(found) == 1 and not _own_name(*found[0]):
+        return [(path.name, found[0][1])]
+    return [
+        (_own_name(name, held) or f"case {place}", held)
+        for place, (name, held) in enumerate(found, start=1)
+    ]
 
 
 def _documents(text: str) -> list[Any]:
@@ -82,9 +87,9 @@ def _is_of_names(document: Any) -> bool:
     )
 
 
-def _name(name: str, held: Any, place: int) -> str:
+def _own_name(name: str, held: Any) -> str:
     own = held.get("case") if isinstance(held, dict) else None
-    return name or (own if isinstance(own, str) else "") or f"case {place}"
+    return name or (own if isinstance(own, str) else "")
 
 
 class CaseUnreadable(ValueError):
@@ -107,7 +112,7 @@ class Fields:
     def __contains__(self, key: str) -> bool:
         return key in self._held
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         return list(self._held)
 
     def at(self, key: str) -> str:

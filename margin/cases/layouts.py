@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from margin.cases import Layout
 from margin.cases.portfolio import PortfolioCases
+from margin.cases.simulate import SimulateResponses
 from margin.cases.standard import StandardCases
 
-LAYOUTS: tuple[Layout, ...] = (PortfolioCases(), StandardCases())
+LAYOUTS: tuple[Layout, ...] = (PortfolioCases(), StandardCases(), SimulateResponses())

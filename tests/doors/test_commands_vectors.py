@@ -52,5 +52,6 @@ def test_help_names_the_layouts_and_what_fails(capsys):
     said = capsys.readouterr().out
     assert ended.value.code == 0
     assert "standard-manager cases (Derive)" in said
+    assert "margin simulation responses (Deribit)" in said
     assert "portfolio-margin cases (Derive PMRM)" in said
     assert "Exit code 1" in said

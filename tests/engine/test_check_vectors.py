@@ -11,13 +11,14 @@ import pytest
 
 from margin.cases import Case, Result
 from margin.cases.files import cases_in
-from margin.cases.portfolio import PortfolioCases
+from margin.cases.layouts import LAYOUTS
 from margin.cases.run import check
 from margin.cases.standard import StandardCases
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "margin"
 STANDARD = SHARED / "derive_standard_manager_cases.json.gz"
 PORTFOLIO = SHARED / "derive_pmrm2_cases.jsonl.gz"
+SIMULATED = SHARED.parent / "deribit" / "pme_simulate_btc_2024-06-17.json"
 WEI = 10**18
 
 
@@ -54,6 +55,60 @@ def a_standard_case(**but):
     # -30 lost, 10 earned, and 6.5 % and 5 % of 1505.
     result = {"realIM": -117.825 * WEI, "realMM": -95.25 * WEI, "UnsettledFunding": 10 * WEI}
     return {"Scenario": scenario | but.pop("scenario", {}), "Result": result | but}
+
+
+def a_response(**but):
+    """The venue's documented example: a perpetual and a future; figures as it prints them."""
+    pair = {
+        "extended_table_factor": 1,
+        "m_inc": 5e-05,
+        "min_volatility_for_shock_up": 0.5,
+        "max_delta_shock": 0.1,
+        "delta_total_liq_shock_threshold": 20000000,
+        "volatility_range_down": 0.25,
+        "volatility_range_up": 0.5,
+        "long_term_vega_power": 0.13,
+        "short_term_vega_power": 0.3,
+        "price_range": 0.16,
+    }
+    currency = {
+        "annualised_move_risk": 0.075,
+        "extended_dampener": 100000,
+        "min_annualised_move": 0.01,
+        "haircut": 0,
+        "pnl_offset": 0,
+        "correlation_set": False,
+    }
+    details = {
+        "delta_shock": 0,
+        "roll_shock": 0.00315725898,
+        "worst_case": 0.05968587238095239,
+    }
+    margins = {
+        "initial_margin_details": {
+            "risk_matrix_margin_details": details,
+            "risk_matrix_margin": 0.06284313098,
+            "mmp_margin": 0.06,
+            "open_orders_margin": 1.8212e-05,
+        },
+        "initial_margin": 0.122861343,
+        "maintenance_margin": 0.050274504784,
+    }
+    general = {"mm_factor": 0.8, "buckets_count": 4, "timestamp": 1718619740501}
+    return {
+        "model_params": {
+            "currency_pair": {"btc_usd": pair | but.pop("pair", {})},
+            "currency": {"btc": currency | but.pop("currency", {})},
+            "general": general,
+        },
+        "margins": {"btc": margins | but.pop("margins", {})},
+        "portfolio": {
+            "currency": but.pop("held", {}),
+            "position": {"BTC-PERPETUAL": 0.314538364, "BTC-28JUN24": -0.001187534}
+            | but.pop("position", {}),
+        },
+        "index_price": {"btc_usd": 65666.19},
+    } | but
 
 
 def written(path: Path, held: object) -> Path:
@@ -147,7 +202,8 @@ def test_a_file_of_no_known_layout_fails_and_the_known_ones_are_named(tmp_path, 
 
     [file] = report.files
     assert report.failed
-    for layout in (StandardCases(), PortfolioCases()):
+    assert len(LAYOUTS) >= 3
+    for layout in LAYOUTS:
         assert layout.NAME in file.fault
 
 
@@ -235,6 +291,83 @@ def test_what_is_met(result, expected):
 
 def met() -> Case:
     return Case(name="met", results=(Result(name="x", ours=1.0, theirs=1.0),))
+
+
+# Responses of a simulation ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrap", [lambda it: it, lambda it: {"id": 1, "result": it}])
+def test_a_response_is_met_alone_and_as_the_result_of_a_call(tmp_path, wrap):
+    report = check([written(tmp_path / "r.json", wrap(a_response()))])
+
+    [case] = report.cases
+    assert not report.failed
+    assert case.name == "r.json"
+    assert [it.name for it in case.results][:3] == [
+        "initial_margin",
+        "maintenance_margin",
+        "risk_matrix_margin",
+    ]
+
+
+@pytest.mark.parametrize("level", ["initial_margin", "maintenance_margin"])
+def test_a_level_of_a_response_that_is_wrong_is_a_miss(tmp_path, level):
+    wrong = a_response(margins={level: 0.0500001})
+
+    report = check([written(tmp_path / "r.json", wrong)])
+
+    assert [it.name for it in report.results if not it.met] == [level]
+
+
+@pytest.mark.parametrize(
+    ("but", "why"),
+    [
+        ({"position": {"BTC-28JUN24-70000-C": 1.0}}, "BTC-28JUN24-70000-C"),
+        ({"position": {"ETH-PERPETUAL": 1.0}}, "ETH-PERPETUAL"),
+        ({"held": {"btc": 1.0}}, "coin held"),
+        ({"currency": {"correlation_set": True}}, "offsets"),
+        ({"currency": {"haircut": 0.1}}, "haircut"),
+        ({"pair": {"extended_table_factor": 2}}, "extended table"),
+        ({"margins": {"initial_margin": 1}, "position": {"X": 1}}, "X:"),
+    ],
+)
+def test_a_response_that_needs_what_it_does_not_carry_is_unsupported_and_says_so(
+    tmp_path, but, why
+):
+    report = check([written(tmp_path / "r.json", a_response(**but))])
+
+    [case] = report.cases
+    assert why in case.unsupported
+    assert not case.results
+    assert not report.failed
+
+
+@pytest.mark.parametrize(
+    ("but", "why"),
+    [
+        ({"index_price": {}}, "index_price.btc_usd is missing"),
+        ({"position": {"BTC-31FEB24": 1.0}}, "expires on no day"),
+        ({"pair": {"price_range": 0}}, "price_range"),
+        ({"margins": {"initial_margin": None}}, "initial_margin is no number"),
+    ],
+)
+def test_a_response_that_cannot_be_read_fails_and_says_why(tmp_path, but, why):
+    report = check([written(tmp_path / "r.json", a_response(**but))])
+
+    [case] = report.cases
+    assert why in case.unreadable
+    assert report.failed
+
+
+def test_the_published_response_is_met_in_every_scenario():
+    if not SIMULATED.exists():
+        pytest.skip("the published response is not beside this checkout (../shared/data/deribit)")
+
+    report = check([SIMULATED])
+
+    assert not report.failed
+    assert len(report.results) == 6 + 3 * 35
+    assert max(it.error for it in report.results if it.name != "initial_margin") < 1e-12
 
 
 # The published files ------------------------------------------------------------------------------
