@@ -261,7 +261,7 @@ def _discount(section: _Section) -> Discount:
 def _basis(section: _Section) -> Basis:
     read = Basis(
         up=section.number("up", above=0.0),
-        down=section.number("down", above=0.0),
+        down=section.number("down", least=0.0),  # nothing left is a price that options have
         addition=section.number("addition", least=0.0),
         multiple=section.number("multiple", least=0.0),
     )
