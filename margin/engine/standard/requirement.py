@@ -117,8 +117,9 @@ class _Rules:
     """A market seen through a method; nothing in here knows an account.
 
     values         (N, columns) per lot, in units
+    charged        (N, columns) the first of them, which are summed without a sign as well
     unit           (U,) money
-    strikes        (N, R) one at the rung of an option's own strike
+    rung           (N,) of an option's own strike
     confidence     (E,) lowest of what values the options of the expiry
     peg            (U,) charged per money of exposure
     """
@@ -126,9 +127,10 @@ class _Rules:
     market: Market
     parameters: StandardParameters
     values: Ints | Floats
+    charged: Ints | Floats
     unit: Floats
     into: Buckets
-    strikes: Ints
+    rung: Ints
     confidence: Floats
     peg: Floats
 
@@ -138,17 +140,16 @@ class _Rules:
     ) -> _Rules:
         check_market(market)
         check_values(market)
-        each, rungs = market.expiries, columns.ladder(market)
+        each = market.expiries
         spot = market.underlyings.spot_confidence[each.underlying]
-        strikes = np.zeros((len(market.series.kind), rungs.price.shape[1]), np.int64)
-        strikes[np.arange(len(strikes)), rungs.own] = 1
         return cls(
             market=market,
             parameters=parameters,
             values=values,
+            charged=values[:, : columns.RUNGS].copy(),
             unit=unit,
             into=buckets(market),
-            strikes=strikes,
+            rung=columns.ladder(market).own,
             # The rate values nothing here, because nothing is discounted.
             confidence=np.minimum.reduce((spot, each.forward_confidence, each.vol_confidence)),
             peg=addons.peg_factor(market.underlyings.stable, parameters.peg),
@@ -161,8 +162,8 @@ class _Rows:
 
     account, underlying, expiry  (G,) expiry is -1 for futures and perpetuals
     held        (G, columns) money, of all positions with their sign
-    short       (G, columns) money, of the shorts alone; positive
-    gross       (G, columns) money, none offsetting another
+    short       (G, RUNGS) money, of the shorts alone; positive
+    gross       (G, RUNGS) money, none offsetting another
     at_strikes  (G, R) whether an option with that strike is held
     """
 
@@ -265,15 +266,18 @@ def _sums(positions: csr_array, rules: _Rules) -> _Rows:
         return csr_array((lots, held.indices, held.indptr), shape=held.shape)
 
     in_money = rules.unit[rules.into.underlying[bucket], None]
-    once = (held.data != 0).astype(np.int64)
+    at_strikes = np.zeros((len(account), rules.values.shape[1] - columns.RUNGS), np.bool_)
+    real = held.data != 0
+    row = np.repeat(np.arange(len(account)), np.diff(held.indptr))
+    at_strikes[row[real], rules.rung[held.indices[real]]] = True
     return _Rows(
         account=account,
         underlying=rules.into.underlying[bucket],
         expiry=rules.into.expiry[bucket],
         held=(held @ rules.values) * in_money,
-        short=(of(np.maximum(-held.data, 0)) @ rules.values) * in_money,
-        gross=(of(np.abs(held.data)) @ rules.values) * in_money,
-        at_strikes=(of(once) @ rules.strikes) > 0,
+        short=(of(np.maximum(-held.data, 0)) @ rules.charged) * in_money,
+        gross=(of(np.abs(held.data)) @ rules.charged) * in_money,
+        at_strikes=at_strikes,
     )
 
 
