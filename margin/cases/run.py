@@ -69,7 +69,11 @@ class Report:
         said = ", ".join(f"{count} {what}" for what, count in counted.items())
         largest = max((result.error for result in found if _is_relative(result)), default=0.0)
         missed = sum(not result.met for result in found)
-        rounded = [abs(it.integer - it.ours) / it.bound for it in found if it.integer and it.bound]
+        rounded = [
+            abs(it.integer - it.ours) / it.bound
+            for it in found
+            if it.integer is not None and it.bound
+        ]
         parts = [
             f"{len(cases)} cases in {sum(len(each.paths) for each in self.files)} files: {said}",
             f"{len(found)} results, {missed} missed, largest relative error {largest:.1e}",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from margin.engine.parameters import ParameterError, VolShock, _Section, _vol_shock
+from margin.engine.parameters import ParameterError, Section, VolShock, section_of, vol_shock_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,16 +58,10 @@ def load(source: Path | str | Mapping[str, Any]) -> CoinGridParameters:
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
-    if isinstance(source, Mapping):
-        return _parameters(_Section("", source))
-    try:
-        held = json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ParameterError(str(source), f"cannot be read as JSON: {error}") from error
-    return _parameters(_Section("", held))
+    return _parameters(section_of(source))
 
 
-def _parameters(root: _Section) -> CoinGridParameters:
+def _parameters(root: Section) -> CoinGridParameters:
     read = CoinGridParameters(
         name=root.text("name"),
         source=root.text("source"),
@@ -77,7 +70,7 @@ def _parameters(root: _Section) -> CoinGridParameters:
         tails=_tails(root),
         dampener=root.number("dampener", least=0.0),
         gain_share=root.number("gain_share", least=0.0),
-        vol_shock=_vol_shock(root.section("vol_shock")),
+        vol_shock=vol_shock_of(root.section("vol_shock")),
         roll=_roll(root.section("roll")),
         liquidity=_liquidity(root.section("liquidity")),
         maintenance_factor=root.number("maintenance_factor", least=0.0),
@@ -91,7 +84,7 @@ def _parameters(root: _Section) -> CoinGridParameters:
     return read
 
 
-def _tails(root: _Section) -> tuple[float, ...]:
+def _tails(root: Section) -> tuple[float, ...]:
     read = []
     for each in root.rows("tails"):
         move = each.number("move", above=-1.0)
@@ -102,14 +95,14 @@ def _tails(root: _Section) -> tuple[float, ...]:
     return tuple(read)
 
 
-def _whole(section: _Section, key: str, *, least: int) -> int:
+def _whole(section: Section, key: str, *, least: int) -> int:
     value = section.number(key, least=least)
     if value != round(value) or value > 100:
         raise ParameterError(section.at(key), "must be a whole number of at most 100")
     return round(value)
 
 
-def _roll(section: _Section) -> Roll:
+def _roll(section: Section) -> Roll:
     read = Roll(
         annual=section.number("annual", least=0.0), least=section.number("least", least=0.0)
     )
@@ -117,7 +110,7 @@ def _roll(section: _Section) -> Roll:
     return read
 
 
-def _liquidity(section: _Section) -> Liquidity:
+def _liquidity(section: Section) -> Liquidity:
     read = Liquidity(
         per_coin=section.number("per_coin", least=0.0),
         threshold=section.number("threshold", least=0.0),

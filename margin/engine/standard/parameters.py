@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 from margin.engine.parameters import (
     CollateralTerms,
     Levels,
-    ParameterError,
+    Section,
     Threshold,
-    _collateral,
-    _levels,
-    _Section,
-    _threshold,
+    collateral_terms_of,
+    levels_of,
+    section_of,
+    threshold_of,
 )
 
 
@@ -69,36 +68,31 @@ def load(source: Path | str | Mapping[str, Any]) -> StandardParameters:
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
-    if isinstance(source, Mapping):
-        return _parameters(_Section("", source))
-    try:
-        held = json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ParameterError(str(source), f"cannot be read as JSON: {error}") from error
-    return _parameters(_Section("", held))
+    return _parameters(section_of(source))
 
 
-def _parameters(root: _Section) -> StandardParameters:
+def _parameters(root: Section) -> StandardParameters:
     charges = root.section("charges")
     read = StandardParameters(
         name=root.text("name"),
         source=root.text("source"),
         short_option=_short_option(root.section("short_option")),
-        unpaired_calls=_levels(charges.section("unpaired_calls")),
-        linear_charge=_levels(charges.section("linear")),
-        peg=_threshold(root.section("peg")),
-        confidence=_threshold(root.section("confidence")),
+        unpaired_calls=levels_of(charges.section("unpaired_calls")),
+        linear_charge=levels_of(charges.section("linear")),
+        peg=threshold_of(root.section("peg")),
+        confidence=threshold_of(root.section("confidence")),
         collateral={
-            asset: _collateral(each) for asset, each in root.section("collateral").sections()
+            asset: collateral_terms_of(each)
+            for asset, each in root.section("collateral").sections()
         },
-        default_collateral=_collateral(root.section("default_collateral")),
+        default_collateral=collateral_terms_of(root.section("default_collateral")),
     )
     for section in (root, charges):
         section.finish()
     return read
 
 
-def _short_option(section: _Section) -> ShortOption:
+def _short_option(section: Section) -> ShortOption:
     read = ShortOption(
         initial_at_the_money=section.number("initial_at_the_money", least=0.0),
         initial_least=section.number("initial_least", least=0.0),
