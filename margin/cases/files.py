@@ -134,16 +134,20 @@ class Fields:
         return rows
 
     def text(self, key: str) -> str:
-        value = self._take(key)
-        if not isinstance(value, str):
-            raise CaseUnreadable(f"{self.at(key)} is no text")
-        return value
+        return _text_of(self._take(key), self.at(key))
+
+    def texts(self, key: str) -> list[str]:
+        return [
+            _text_of(value, f"{self.at(key)}[{row}]") for row, value in enumerate(self.rows(key))
+        ]
 
     def flag(self, key: str) -> bool:
-        value = self._take(key)
-        if value not in (True, False):  # some publishers write 0 and 1
-            raise CaseUnreadable(f"{self.at(key)} is neither true nor false")
-        return bool(value)
+        return _flag_of(self._take(key), self.at(key))
+
+    def flags(self, key: str) -> list[bool]:
+        return [
+            _flag_of(value, f"{self.at(key)}[{row}]") for row, value in enumerate(self.rows(key))
+        ]
 
     def number(self, key: str, *, scale: float | None = None) -> float:
         """A finite number, divided by what one is written as."""
@@ -160,6 +164,18 @@ class Fields:
         if key not in self._held:
             raise CaseUnreadable(f"{self.at(key)} is missing")
         return self._held[key]
+
+
+def _text_of(value: Any, place: str) -> str:
+    if not isinstance(value, str):
+        raise CaseUnreadable(f"{place} is no text")
+    return value
+
+
+def _flag_of(value: Any, place: str) -> bool:
+    if value not in (True, False):  # some publishers write 0 and 1
+        raise CaseUnreadable(f"{place} is neither true nor false")
+    return bool(value)
 
 
 def number_of(value: Any, place: str) -> float:

@@ -20,7 +20,7 @@ CANCELLED = 1e-15  # of all that is added up; a sum that cancels is known no bet
 # One case has a skew that moves spot, and prints of it what neither its parameters nor its totals bear
 # out: it was made with the cap of the other skew.
 NOT_JUDGED = "LINEAR_SPOT_SHOCK"
-DIRECTIONS = {-1: Vol.DOWN, 0: Vol.NONE, 1: Vol.UP}
+DIRECTIONS = {-1.0: Vol.DOWN, 0.0: Vol.NONE, 1.0: Vol.UP}
 # Published part by part; the engine says the sum.
 CONTINGENCIES = {
     "maintenance_contingency": ("MMPerpCont", "MMBaseCont", "MMOptionCont"),
@@ -137,9 +137,10 @@ def _losses(published: Fields, key: str) -> list[tuple[str, float]]:
                 found.append((scenario_name(1.0, str(twist).lower()), number_of(loss, place)))
             continue
         shock, vol, loss = _row(row, 3, place)
-        if vol not in DIRECTIONS:
+        direction = DIRECTIONS.get(number_of(vol, place))
+        if direction is None:
             raise CaseUnreadable(f"{place} has a vol shock that is none of -1, 0 and 1")
-        name = scenario_name(1.0 + number_of(shock, place), DIRECTIONS[vol])
+        name = scenario_name(1.0 + number_of(shock, place), direction)
         found.append((name, number_of(loss, place)))
     return found
 

@@ -156,7 +156,7 @@ def _bounded(found: StandardRequirement, scenario: Fields) -> Figures:
 
 def _expiries_of(scenario: Fields, name: str) -> list[float]:
     """Seconds to each expiry on an underlying, in the order in which its options name them."""
-    owners = scenario.rows("OptionUnderlying")
+    owners = scenario.texts("OptionUnderlying")
     seconds = scenario.numbers("OptionExpiries", scale=1.0)
     return list(
         dict.fromkeys(each for owner, each in zip(owners, seconds, strict=True) if owner == name)
@@ -171,9 +171,15 @@ def _group(scenario: Fields, name: str, row: int, *, settled: bool) -> Group:
     terms = parameters().terms_of(name)
     linear: tuple[Linear, ...] = ()
     if perpetual:
-        mark = scenario.numbers("PerpPrice")[row]
+        marks = scenario.numbers("PerpPrice")
+        if len(marks) <= row:
+            raise CaseUnreadable(f"Scenario.PerpPrice has none of {name}")
         entry = scenario.number(f"LastEntry{name}")
-        linear = (Linear(quantity=perpetual, mark=mark, unrealised=perpetual * (mark - entry)),)
+        linear = (
+            Linear(
+                quantity=perpetual, mark=marks[row], unrealised=perpetual * (marks[row] - entry)
+            ),
+        )
     return Group(
         spot=spot,
         stable=scenario.number("USDCValue"),
@@ -197,7 +203,7 @@ def _group(scenario: Fields, name: str, row: int, *, settled: bool) -> Group:
 
 def _expiries(scenario: Fields, name: str, *, settled: bool) -> tuple[Expiry, ...]:
     """The expiries of an underlying with their options; a row of each list is one option."""
-    owners = scenario.rows("OptionUnderlying")
+    owners = scenario.texts("OptionUnderlying")
     columns = {
         key: scenario.numbers(key)
         for key in (
@@ -210,7 +216,7 @@ def _expiries(scenario: Fields, name: str, *, settled: bool) -> tuple[Expiry, ..
         )
     }
     expires = scenario.numbers("OptionExpiries", scale=1.0)
-    calls = scenario.rows("OptionIsCall")
+    calls = scenario.flags("OptionIsCall")
     if {len(owners), len(calls), len(expires), *map(len, columns.values())} != {len(owners)}:
         raise CaseUnreadable("Scenario: the lists of options differ in length")
     if scenario.numbers("FeedExpiries", scale=1.0) != expires:
@@ -232,7 +238,7 @@ def _expiries(scenario: Fields, name: str, *, settled: bool) -> tuple[Expiry, ..
         option = Option(
             quantity=columns["OptionAmounts"][row],
             strike=columns["OptionStrikes"][row],
-            is_call=bool(calls[row]),
+            is_call=calls[row],
             vol=columns["OptionVols"][row],
         )
         expiry = found.get(seconds, new)
