@@ -21,6 +21,7 @@ NEED_NO_SERVERS = {
     "event_catalogue",
     "collectstatic",
     "check",
+    "check_vectors",
 }
 
 

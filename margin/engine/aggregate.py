@@ -111,7 +111,7 @@ def aggregate(
     unit       (U,) what one unit is worth; powers of two, so that nothing is rounded here either
     """
     assert positions.has_canonical_format
-    held, account, bucket = _grouped(positions, into.of_series, count=len(into.underlying))
+    held, account, bucket = grouped(positions, into.of_series, count=len(into.underlying))
     in_money = unit[into.underlying[bucket]]
     exposure = values[:, EXPOSURE]
     return Sums(
@@ -141,7 +141,7 @@ def total(
     return np.reshape(summed, (accounts, underlyings, *rows.shape[1:]))
 
 
-def _grouped(
+def grouped(
     positions: csr_array, group_of_series: Ints, *, count: int
 ) -> tuple[csr_array, Ints, Ints]:
     """Positions with one row per (account, group) held, and the account and group of each row."""
@@ -171,7 +171,7 @@ def _naked(
     is_option: Flags = series.kind == Kind.OPTION
     calls = np.where(is_option & series.is_call, exposure, 0)
     puts = np.where(is_option & ~series.is_call, exposure, 0)
-    held, account, strike = _grouped(
+    held, account, strike = grouped(
         positions, into.strike_of_series, count=len(into.strike_underlying)
     )
     both = held @ np.stack([calls, puts], axis=1)

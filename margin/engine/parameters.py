@@ -159,43 +159,49 @@ def load(source: Path | str | Mapping[str, Any]) -> Parameters:
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
+    return _parameters(section_of(source))
+
+
+def section_of(source: Path | str | Mapping[str, Any]) -> Section:
+    """The outermost object of a JSON file, or of what such a file holds. Raises ParameterError."""
     if isinstance(source, Mapping):
-        return _parameters(_Section("", source))
+        return Section("", source)
     try:
         held = json.loads(Path(source).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ParameterError(str(source), f"cannot be read as JSON: {error}") from error
-    return _parameters(_Section("", held))
+    return Section("", held)
 
 
-def _parameters(root: _Section) -> Parameters:
+def _parameters(root: Section) -> Parameters:
     discount, charges = root.section("discount"), root.section("charges")
     read = Parameters(
         name=root.text("name"),
         source=root.text("source"),
         scenarios=_scenarios(root),
-        vol_shock=_vol_shock(root.section("vol_shock")),
+        vol_shock=vol_shock_of(root.section("vol_shock")),
         skew=_skew(root.section("skew")),
         discount_long=_discount(discount.section("long")),
         discount_short=_discount(discount.section("short")),
         basis=_basis(root.section("basis")),
-        loss_factor=_levels(root.section("loss_factor")),
-        linear_charge=_levels(charges.section("linear")),
-        short_option_charge=_levels(charges.section("short_option")),
-        peg=_threshold(root.section("peg")),
-        confidence=_threshold(root.section("confidence")),
+        loss_factor=levels_of(root.section("loss_factor")),
+        linear_charge=levels_of(charges.section("linear")),
+        short_option_charge=levels_of(charges.section("short_option")),
+        peg=threshold_of(root.section("peg")),
+        confidence=threshold_of(root.section("confidence")),
         settlement_window_seconds=root.number("settlement_window_seconds", above=0.0),
         collateral={
-            asset: _collateral(each) for asset, each in root.section("collateral").sections()
+            asset: collateral_terms_of(each)
+            for asset, each in root.section("collateral").sections()
         },
-        default_collateral=_collateral(root.section("default_collateral")),
+        default_collateral=collateral_terms_of(root.section("default_collateral")),
     )
     for section in (root, discount, charges):
         section.finish()
     return read
 
 
-def _scenarios(root: _Section) -> tuple[Scenario, ...]:
+def _scenarios(root: Section) -> tuple[Scenario, ...]:
     read: list[Scenario] = []
     names = set(RESERVED_COLUMNS)
     for each in root.rows("scenarios"):
@@ -215,7 +221,7 @@ def _scenarios(root: _Section) -> tuple[Scenario, ...]:
     return tuple(read)
 
 
-def _vol_shock(section: _Section) -> VolShock:
+def vol_shock_of(section: Section) -> VolShock:
     read = VolShock(
         range_up=section.number("range_up", least=0.0),
         range_down=section.number("range_down", least=0.0),
@@ -229,7 +235,7 @@ def _vol_shock(section: _Section) -> VolShock:
     return read
 
 
-def _skew(section: _Section) -> Skew:
+def _skew(section: Section) -> Skew:
     read = Skew(
         linear=_skew_cap(section.section("linear")),
         absolute=_skew_cap(section.section("abs")),
@@ -242,13 +248,13 @@ def _skew(section: _Section) -> Skew:
     return read
 
 
-def _skew_cap(section: _Section) -> SkewCap:
+def _skew_cap(section: Section) -> SkewCap:
     read = SkewCap(base=section.number("base"), slope=section.number("slope"))
     section.finish()
     return read
 
 
-def _discount(section: _Section) -> Discount:
+def _discount(section: Section) -> Discount:
     read = Discount(
         base=section.number("base", least=0.0),
         rate_multiple=section.number("rate_multiple", least=0.0),
@@ -258,10 +264,10 @@ def _discount(section: _Section) -> Discount:
     return read
 
 
-def _basis(section: _Section) -> Basis:
+def _basis(section: Section) -> Basis:
     read = Basis(
         up=section.number("up", above=0.0),
-        down=section.number("down", above=0.0),
+        down=section.number("down", least=0.0),  # nothing left is a price that options have
         addition=section.number("addition", least=0.0),
         multiple=section.number("multiple", least=0.0),
     )
@@ -269,7 +275,7 @@ def _basis(section: _Section) -> Basis:
     return read
 
 
-def _levels(section: _Section) -> Levels:
+def levels_of(section: Section) -> Levels:
     read = Levels(
         initial=section.number("initial", least=0.0),
         maintenance=section.number("maintenance", least=0.0),
@@ -278,7 +284,7 @@ def _levels(section: _Section) -> Levels:
     return read
 
 
-def _threshold(section: _Section) -> Threshold:
+def threshold_of(section: Section) -> Threshold:
     read = Threshold(
         level=section.number("level", least=0.0), scale=section.number("scale", least=0.0)
     )
@@ -286,7 +292,7 @@ def _threshold(section: _Section) -> Threshold:
     return read
 
 
-def _collateral(section: _Section) -> CollateralTerms:
+def collateral_terms_of(section: Section) -> CollateralTerms:
     read = CollateralTerms(
         initial_haircut=section.number("initial_haircut", least=0.0),
         maintenance_haircut=section.number("maintenance_haircut", least=0.0),
@@ -296,7 +302,7 @@ def _collateral(section: _Section) -> CollateralTerms:
     return read
 
 
-class _Section:
+class Section:
     """One JSON object being read; remembers its place and which keys nobody asked for."""
 
     def __init__(self, place: str, held: Any) -> None:
@@ -314,17 +320,17 @@ class _Section:
         if self._unread:
             raise ParameterError(self.at(min(self._unread)), "is not a known field")
 
-    def section(self, key: str) -> _Section:
-        return _Section(self.at(key), self._take(key))
+    def section(self, key: str) -> Section:
+        return Section(self.at(key), self._take(key))
 
-    def sections(self) -> list[tuple[str, _Section]]:
+    def sections(self) -> list[tuple[str, Section]]:
         return [(key, self.section(key)) for key in sorted(self._held)]
 
-    def rows(self, key: str) -> list[_Section]:
+    def rows(self, key: str) -> list[Section]:
         rows = self._take(key)
         if not isinstance(rows, list) or not rows:
             raise ParameterError(self.at(key), "must be a list with at least one entry")
-        return [_Section(f"{self.at(key)}[{place}]", row) for place, row in enumerate(rows)]
+        return [Section(f"{self.at(key)}[{place}]", row) for place, row in enumerate(rows)]
 
     def text(self, key: str) -> str:
         value = self._take(key)

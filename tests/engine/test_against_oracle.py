@@ -110,6 +110,19 @@ def test_under_harsher_rules_they_agree_as_well():
     assert wrong == []
 
 
+def test_a_basis_that_leaves_nothing_of_the_forward_agrees_as_well():
+    rules = Parameters(PM2_T | {"basis_down": 0.0})
+    method = parameters.load(as_method(rules))
+    print(f"seed {SEED + 3}")
+
+    wrong = []
+    for books in batches(SEED + 3, markets=3, books=10):
+        found = requirement.reference_requirement(*as_engine_arrays(books), method)
+        wrong += disagreements(books, found, rules)
+
+    assert wrong == []
+
+
 def test_a_book_alone_is_margined_as_among_others():
     rules = parameters.load(METHOD)
     [books] = batches(SEED + 2, markets=1, books=20)

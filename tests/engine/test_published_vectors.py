@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from margin.cases.files import Fields, cases_in
+from margin.cases.portfolio import PortfolioCases
+from margin.cases.portfolio_method import method
 from margin.engine import scenarios
 from margin.engine.parameters import Parameters, Vol, load
-from margin.engine.requirement import reference_requirement, requirement
+from margin.engine.requirement import reference_requirement
 from tests.engine.builders import a_described_portfolio
 
 ROOT = Path(__file__).parents[2]
@@ -91,10 +93,9 @@ def test_the_intermediate_figures_of_the_first_vector():
 
 
 def test_the_method_file_is_the_parameter_set_of_the_published_cases():
-    for case in published_cases():
-        if case["case"] == "test_1_collateral_cash_only":
-            theirs = converted_parameters(case["Parameters"])
-            break
+    held = dict(published_cases())["test_1_collateral_cash_only"]
+
+    theirs = method(Fields(held).part("Parameters"))
 
     assert [each.spot for each in theirs.scenarios] == pytest.approx(
         [each.spot for each in METHOD.scenarios], rel=1e-15
@@ -108,186 +109,32 @@ def test_the_method_file_is_the_parameter_set_of_the_published_cases():
     assert theirs.linear_charge.initial == pytest.approx(METHOD.linear_charge.initial, rel=1e-15)
 
 
-def test_all_published_cases_are_reproduced_in_every_scenario():
-    cases = list(published_cases())
+def test_all_published_cases_are_reproduced_in_every_figure_and_by_integers_within_their_bound():
+    list(published_cases())  # skips where there are none
 
-    errors = {case["case"]: case_error(case) for case in cases}
+    cases = PortfolioCases().cases([CASES])
 
-    assert len(errors) == 93
-    assert {name: error for name, error in errors.items() if error > 1e-9} == {}
-
-
-def test_the_integer_path_stays_close_to_the_published_cases():
-    for case in published_cases():
-        book, market, parameters = converted(case)
-
-        got = requirement(book, market, parameters)
-
-        # A lot here is a whole position of up to thousands of coins, so the unit is coarse.
-        size = 1.0 + np.abs(got.scenarios).max() + np.abs(got.mark_to_market).max()
-        assert abs(got.initial[0] - case["Result"]["IM"]) <= 1e-6 * size
-        assert abs(got.maintenance[0] - case["Result"]["MM"]) <= 1e-6 * size
-
-
-def case_error(case: dict[str, Any]) -> float:
-    """Largest error of balance, basis and every scenario, relative to the published figure."""
-    book, market, parameters = converted(case)
-    got, result = reference_requirement(book, market, parameters), case["Result"]
-    pairs = [
-        (got.initial[0], result["IM"]),
-        (got.maintenance[0], result["MM"]),
-        (got.scenarios[0, 0, -1], result["ForwardContingency"]),
-        (got.equity[0], result["PortfolioMTM"]),
-        (got.initial_factor[0, 0], result.get("im_loss_factor", result["IMLossFactor"])),
-    ]
-    names = {each.name: place for place, each in enumerate(parameters.scenarios)}
-    directions = {-1: "down", 0: "none", 1: "up"}
-    for shock, vol, loss in [*result["reg_losses"], *result["tail_losses"]]:
-        name = f"{1.0 + float(shock):.12g}/{directions[vol]}"
-        pairs.append((got.scenarios[0, 0, names[name]], float(loss)))
-    for vol, loss in result["skew_losses"]:
-        if vol != "LINEAR_SPOT_SHOCK":
-            pairs.append((got.scenarios[0, 0, names[f"1/{vol.lower()}"]], float(loss)))
-    # Scenarios are sums that may cancel to nothing: held against a millionth of what is added up.
-    given = case["Scenario"]
-    added = abs(result["OptionMTM"]) + abs(given["NumPerps"] * given["PerpPrice"])
-    floor = 1e-6 * max(1.0, added + abs(result["CollateralMTM"]))
-    return max(abs(ours - theirs) / max(abs(theirs), floor) for ours, theirs in pairs)
+    assert len(cases) == 93
+    assert {case.name: case.unreadable for case in cases if case.unreadable} == {}
+    missed = [(case.name, it) for case in cases for it in case.results if not it.met]
+    assert missed == []
+    for case in cases:
+        names = [result.name for result in case.results]
+        assert {"IM", "MM", "PortfolioMTM", "ForwardContingency", "im_loss_factor"} <= set(names)
+        assert sum(name.startswith("scenario ") for name in names) >= 29
+        assert all(it.tolerance == 1e-9 for it in case.results)
+        assert [it.name for it in case.results if it.integer is not None] == [
+            "IM",
+            "MM",
+            "IMHand",
+            "MMHand",
+        ]
 
 
-def published_cases() -> Iterator[dict[str, Any]]:
+def published_cases() -> Iterator[tuple[str, Any]]:
     if not CASES.exists():
         pytest.skip("the published case file is not beside this checkout (../shared/data/margin)")
-    with gzip.open(CASES, "rt", encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
-
-
-def converted(case: dict[str, Any]) -> tuple[Any, Any, Parameters]:
-    """Book, market and method of one published case."""
-    given = case["Scenario"]
-    expiries = [
-        {
-            "seconds": feed["FeedExpiry"],
-            "forward": feed["Forward"],
-            "forward_confidence": feed["ForwardConfidence"],
-            "rate": feed["Rate"],
-            "rate_confidence": feed["RateConfidence"],
-            "vol_confidence": feed["OptionVolConfidences"],
-            "options": [
-                {
-                    "quantity": option["Amount"],
-                    "type": "call" if option["IsCall"] else "put",
-                    "strike": option["Strike"],
-                    "vol": option["MarkVol"],
-                }
-                for option in given["Options"]
-                if option["Expiry"] == feed["FeedExpiry"]
-            ],
-        }
-        for feed in {feed["FeedExpiry"]: feed for feed in given["OptionFeeds"]}.values()
-    ]
-    portfolio = {
-        "spot": given["SpotPrice"],
-        "spot_confidence": given["SpotConfidence"],
-        "stable": given["StablePrice"],
-        "cash": given["Cash"],
-        "expiries": expiries,
-        "collateral": [
-            {
-                "quantity": held["Amount"],
-                "price": held["Price"],
-                "confidence": held["Confidence"],
-                "initial_haircut": held["IMHaircut"],
-                "maintenance_haircut": held["MMHaircut"],
-                "risk_cancelling": held["IsRiskCancelling"],
-            }
-            for held in given["Collaterals"]
-        ],
-    }
-    if given["NumPerps"]:
-        portfolio["linear"] = {
-            "quantity": given["NumPerps"],
-            "mark": given["PerpPrice"],
-            "confidence": given["PerpConfidence"],
-            "unrealised": given["UnrealisedPerpPNL"],
-            "funding": given["UnrealisedFunding"],
-        }
-    else:
-        portfolio["cash"] += given["UnrealisedPerpPNL"] + given["UnrealisedFunding"]
-    return *a_described_portfolio(portfolio), converted_parameters(case["Parameters"])
-
-
-def converted_parameters(given: dict[str, Any]) -> Parameters:
-    vol, skew, margin = given["VolShock"], given["SkewShock"], given["Margin"]
-    basis, other = given["BasisContingency"], given["OtherContingency"]
-    levels = {"initial": "IM", "maintenance": "MM"}
-    nothing = {"initial_haircut": 0, "maintenance_haircut": 1, "risk_cancelling": False}
-    return load(
-        {
-            "name": "published case",
-            "source": "published case",
-            "scenarios": [converted_scenario(each) for each in given["Scenarios"]],
-            "vol_shock": {
-                "range_up": vol["VOLRANGEUP"],
-                "range_down": vol["VOLRANGEDOWN"],
-                "short_power": vol["SHORTTERMPOWER"],
-                "long_power": vol["LONGTERMPOWER"],
-                "pivot_days": 30,
-                "floor_days": vol["DTE_FLOOR"],
-                "minimum_up": vol["MIN_VOL_EVAL_SHOCKED"],
-            },
-            "skew": {
-                "linear": {"base": skew["LINEAR_SCALE_CAP"], "slope": skew["LINEAR_CBASE"]},
-                "abs": {"base": skew["ABS_SCALE_CAP"], "slope": skew["ABS_CBASE"]},
-                "minimum_width": skew["MIN_K_STAR"],
-                "width": skew["MIN_WIDTH_SCALE"],
-                "vol_static": skew["VOL_PARAM_STATIC"],
-                "vol_slope": skew["VOL_PARAM_SCALE"],
-            },
-            "discount": {
-                "long": {
-                    "base": margin["BASE_STATIC_DISCOUNT"],
-                    "rate_multiple": margin["LONG_RATE_MULTSCALE"],
-                    "addition": margin["LONG_RATE_ADDSCALE"],
-                },
-                "short": {
-                    "base": margin["BASE_STATIC_DISCOUNT_NEG"],
-                    "rate_multiple": margin["SHORT_RATE_MULTSCALE"],
-                    "addition": margin["SHORT_RATE_ADDSCALE"],
-                },
-            },
-            "basis": {
-                "up": basis["SCENARIO_SPOT_UP"],
-                "down": basis["SCENARIO_SPOT_DOWN"],
-                "addition": basis["BASIS_CONT_ADD_FACTOR"],
-                "multiple": basis["BASIS_CONT_MULT_FACTOR"],
-            },
-            "loss_factor": {ours: margin[f"{own}_LOSS_FACTOR"] for ours, own in levels.items()},
-            "charges": {
-                "linear": {ours: other[f"{own}_PERP_PERCENT"] for ours, own in levels.items()},
-                "short_option": {
-                    ours: other[f"{own}_OPTION_PERCENT"] for ours, own in levels.items()
-                },
-            },
-            "peg": {"level": other["PEG_LOSS_THRESHOLD"], "scale": other["PEG_LOSS_FACTOR"]},
-            "confidence": {"level": other["CONF_THRESHOLD"], "scale": other["CONF_MARGIN"]},
-            "settlement_window_seconds": 1800,
-            "collateral": {},
-            "default_collateral": nothing,
-        }
-    )
-
-
-def converted_scenario(given: dict[str, Any]) -> dict[str, Any]:
-    """One case moves spot in a skew; its published figures show that the options do not move."""
-    vol = given["VolShockDirection"].lower()
-    spot = 1.0 if vol in ("linear", "abs") else given["SpotShock"]
-    return {
-        "name": f"{spot:.12g}/{vol}",
-        "spot": spot,
-        "vol": vol,
-        "dampening": given["DampeningFactor"],
-    }
+    yield from cases_in(CASES)
 
 
 def overridden(parameters: Parameters, overrides: dict[str, Any]) -> Parameters:
