@@ -14,11 +14,7 @@ METHODS = Path(__file__).parents[2] / "margin" / "methods"
 GOOD = json.loads((METHODS / "derive-pmrm2-test.json").read_text())
 
 
-# A file without scenarios is the calibration of a method by sensitivities, read elsewhere.
-GRIDS = [it for it in sorted(METHODS.glob("*.json")) if "scenarios" in json.loads(it.read_text())]
-
-
-@pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(METHODS.glob("*.json")), ids=lambda path: path.stem)
 def test_every_method_that_is_shipped_can_be_read_and_states_its_source(path):
     method = load(path)
 

@@ -63,6 +63,7 @@ class Kind:
     across: Table | None  # different names of one bucket
     between: str | None  # the field whose two values end the key of `across`
     within: Within
+    alike: str | None  # the field that makes factors of one name to `across` and `within`
     buckets: Matrix | None  # different buckets
     bucket_concentration: bool  # less correlation between buckets of unlike concentration
 

@@ -120,9 +120,10 @@ def _aggregated(held: Factors, name: Ints, weighted: Floats, ratio: Floats, kind
     segment = steps.numbered(starts, key.size)
     across, within = _across_names(held, kind), _within_name(held, kind)
     power = 2 if kind.form is Form.CURVATURE else 1
+    alike = name if kind.alike is None else held.field(kind.alike).codes
 
     def correlation(one: Ints, other: Ints) -> Floats:
-        same = name[one] == name[other]
+        same = alike[one] == alike[other]
         value = np.where(same, within(one, other), across(one, other)) ** power
         likeness: Floats = value * steps.likeness(ratio[one], ratio[other])
         return likeness

@@ -170,6 +170,7 @@ def _kind(name: str, part: _Part) -> Kind:
         across=across.table(between=2 if between else 0, least=-1.0) if across else None,
         between=between,
         within=_within(part.part("within_name")) if part.has("within_name") else Within(),
+        alike=part.field("alike") if part.has("alike") else None,
         buckets=part.matrix("between_buckets") if part.has("between_buckets") else None,
         bucket_concentration=part.has("bucket_concentration") and part.flag("bucket_concentration"),
     )
@@ -233,7 +234,7 @@ def _check_fields(part: _Part, kind: Kind) -> None:
     tables = _tables(kind.weight, kind.volatility, kind.across, kind.within.factor)
     asked = [field for table in tables for field in table.by]
     asked += [kind.bucket] if kind.bucket != SINGLE else []
-    asked += [kind.between] if kind.between else []
+    asked += [field for field in (kind.between, kind.alike) if field]
     for field in asked:
         if field.rpartition(" of ")[2] not in known:
             raise ParameterError(part.at(field), "is not the same in all of a factor")
