@@ -67,20 +67,30 @@ def refusal(row: int, field: str, missing: NotListed) -> SensitivityRefused:
     return SensitivityRefused(row, field.rpartition(" of ")[2], str(missing))
 
 
+def rows_of(sensitivities: Sensitivities, kind: Kind, currency: str) -> Ints:
+    """The input rows that a kind of margin is made of."""
+    chosen = sensitivities.risk_type.where([each.risk_type for each in kind.inputs])
+    chosen = chosen & ~sensitivities.bucket.where(kind.excluded_buckets)
+    if kind.drops_calculation_currency:
+        chosen = chosen & ~sensitivities.qualifier.where([currency])
+    return np.flatnonzero(chosen)
+
+
 def factors(
     sensitivities: Sensitivities,
+    rows: Ints,
     unit: Ints,
     kind: Kind,
     calibration: Calibration,
     *,
     currency: str,
-) -> tuple[Factors, Ints]:
-    """The netted factors of a kind of margin, and the units that hold any row of it.
+) -> Factors:
+    """The netted factors of a kind of margin.
 
-    unit    (rows,) whose each sensitivity is
+    rows    of the input, that the kind is made of
+    unit    (rows of the input,) whose each sensitivity is
     Raises SensitivityRefused naming the row and field that cannot be read.
     """
-    rows = _rows(sensitivities, kind, currency)
     frame, concentrated = _frame(sensitivities, rows, kind, currency)
     flag = Column(concentrated.astype(np.int64), ("no", "yes"))
     units = int(unit.max(initial=-1)) + 1
@@ -102,19 +112,10 @@ def factors(
         concentrated=concentrated[first],
         amount=amount,
     )
-    held = np.unique(unit[rows])
     if kind.form is Form.WEIGHTED:
-        return _scaled(whole, kind.multiplier * _volatility(whole, kind)), held
+        return _scaled(whole, kind.multiplier * _volatility(whole, kind))
     scaled = _scaled(whole, _tenor_scale(whole) * _volatility(whole, kind))
-    return _merged(scaled, key[first]), held
-
-
-def _rows(sensitivities: Sensitivities, kind: Kind, currency: str) -> Ints:
-    chosen = sensitivities.risk_type.where([each.risk_type for each in kind.inputs])
-    chosen = chosen & ~sensitivities.bucket.where(kind.excluded_buckets)
-    if kind.drops_calculation_currency:
-        chosen = chosen & ~sensitivities.qualifier.where([currency])
-    return np.flatnonzero(chosen)
+    return _merged(scaled, key[first])
 
 
 def _frame(

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from margin.engine.sensitivities import steps
 from margin.engine.sensitivities.calibration import Calibration, Form, Kind, RiskClass
-from margin.engine.sensitivities.factors import Factors, factors, refusal
+from margin.engine.sensitivities.factors import Factors, factors, refusal, rows_of
 from margin.engine.sensitivities.inputs import Sensitivities
 from margin.engine.sensitivities.tables import Column, Matrix, NotListed, joined
 from margin.engine.shapes import Floats, Ints
@@ -68,7 +68,17 @@ def kind_margin(
 
     Raises SensitivityRefused naming the row and field that the calibration has no number for.
     """
-    held, present = factors(sensitivities, unit, kind, calibration, currency=currency)
+    rows = rows_of(sensitivities, kind, currency)
+    if rows.size == 0:
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
+        return KindMargin(
+            amount=np.zeros(units),
+            units=none,
+            bucket_units=none,
+            bucket=Column(none, ()),
+            bucket_amount=nothing,
+        )
+    held = factors(sensitivities, rows, unit, kind, calibration, currency=currency)
     name = _names(held)
     weighted, ratio = held.amount, np.ones(held.row.size)
     if kind.weight is not None:
@@ -85,7 +95,7 @@ def kind_margin(
         amount += scale * _across(buckets, alone, between, kind, calibration, units)
     return KindMargin(
         amount=amount,
-        units=present,
+        units=np.unique(unit[rows]),
         bucket_units=buckets.unit,
         bucket=buckets.column,
         bucket_amount=scale * np.sqrt(buckets.variance),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin.engine.sensitivities import steps
-from margin.engine.sensitivities.calibration import Calibration
+from margin.engine.sensitivities.calibration import SINGLE, Calibration
 from margin.engine.sensitivities.components import ADD_ON, ALL, Components, Telling
 from margin.engine.sensitivities.inputs import (
     Addition,
@@ -124,7 +124,8 @@ def _margins(
             )
             margin[:, c, k], held[got.units, c, k] = got.amount, True
             names = {"risk_class": risk_class.name, "margin": kind.name}
-            telling.units(got.bucket_units, got.bucket_amount, **names, bucket=got.bucket)
+            if kind.bucket != SINGLE:  # else the bucket is the whole
+                telling.units(got.bucket_units, got.bucket_amount, **names, bucket=got.bucket)
             telling.units(got.units, got.amount[got.units], **names, bucket=None)
     return margin, held
 
