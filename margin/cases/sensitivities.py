@@ -95,7 +95,7 @@ def _cases(tests: Path, given: Mapping[Path, str], calibration: Calibration) -> 
     )
     cases: dict[str, Case] = {}
     portfolios: dict[str, _Portfolio] = {}
-    for number, test in enumerate(_rows(tests), start=1):
+    for number, test in enumerate(rows_of(tests), start=1):
         name = test["test_id"] or f"row {number}"
         if name in cases:
             name = f"{name} (row {number})"
@@ -176,7 +176,7 @@ def _judged(portfolios: Mapping[str, _Portfolio], margin: SensitivityMargin) -> 
                 name=what,
                 ours=totals[name] if what == TOTAL else ours.get((name, what), 0.0),
                 theirs=float(text),
-                half=_half(text),
+                half=half_of(text),
             )
             for what, text in _theirs(portfolio.test).items()
         )
@@ -204,11 +204,11 @@ def _theirs(test: Row) -> dict[str, str]:
     held = {name: (test.get(name) or "").strip() for name in (TOTAL, *MARGINS, ON_TOP)}
     for name, text in held.items():
         if text:
-            _number(text, name)
+            number_of(text, name)
     return {name: text for name, text in held.items() if text}
 
 
-def _half(text: str) -> float:
+def half_of(text: str) -> float:
     """Half of the last digit that was printed."""
     mantissa, _, exponent = text.lower().partition("e")
     decimals = len(mantissa.partition(".")[2]) - int(exponent or 0)
@@ -225,21 +225,21 @@ def _inputs(portfolios: Mapping[str, _Portfolio]) -> tuple[Sensitivities, Additi
         return (
             Sensitivities.of(
                 portfolio=[name for name, _ in rows],
-                amount=[_number(row["amount_usd"], row["sensitivity_id"]) for _, row in rows],
+                amount=[number_of(row["amount_usd"], row["sensitivity_id"]) for _, row in rows],
                 **{name: [row[name] for _, row in rows] for name in FIELDS},
             ),
             Additions.of(
                 portfolio=[name for name, _ in beside],
                 kind=[KINDS[row["kind"]] for _, row in beside],
                 product=[row["product"] for _, row in beside],
-                value=[_number(row["value"], row["sensitivity_id"]) for _, row in beside],
+                value=[number_of(row["value"], row["sensitivity_id"]) for _, row in beside],
             ),
         )
     except SensitivityRefused as error:
         raise CaseUnreadable(f"{error.field}: {error.reason}") from error
 
 
-def _number(text: str, place: str) -> float:
+def number_of(text: str, place: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -248,20 +248,20 @@ def _number(text: str, place: str) -> float:
 
 def _role(path: Path) -> str:
     """What a file is to this layout, by its heading; empty for a file that is nothing to it."""
-    text = _text(path)
+    text = text_of(path)
     if text.lstrip().startswith("{"):
         try:
             held = json.loads(text)
         except ValueError:
             return ""
         return "calibration" if isinstance(held, dict) and "risk_classes" in held else ""
-    heading = next(csv.reader(text.splitlines()[:1]), [])
+    heading = heading_of(text)
     for role, fields in (
         ("tests", TESTS),
         ("sensitivities", SENSITIVITIES),
         ("additions", ADDITIONS),
     ):
-        if set(fields) <= set(heading):
+        if set(fields) <= heading:
             return role
     return ""
 
@@ -274,17 +274,22 @@ def _tables(tests: Path, given: Mapping[Path, str], role: str) -> list[Path]:
 def _by_id(paths: Sequence[Path]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for path in paths:
-        for row in _rows(path):
+        for row in rows_of(path):
             found.setdefault(row["sensitivity_id"], []).append(row)
     return found
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def heading_of(text: str) -> set[str]:
+    """The names of a table's columns."""
+    return set(next(csv.reader(text.splitlines()[:1]), []))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
     """Rows by heading; what a row lacks is empty."""
-    return list(csv.DictReader(_text(path).splitlines(), restval=""))
+    return list(csv.DictReader(text_of(path).splitlines(), restval=""))
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     try:
         held = path.read_bytes()
         plain = gzip.decompress(held) if held.startswith(b"\x1f\x8b") else held

@@ -98,7 +98,7 @@ def kind_margin(
         units=np.unique(unit[rows]),
         bucket_units=buckets.unit,
         bucket=buckets.column,
-        bucket_amount=scale * np.sqrt(buckets.variance),
+        bucket_amount=np.sqrt(buckets.variance),
     )
 
 
