@@ -93,17 +93,16 @@ def factors(
     """
     frame, concentrated = _frame(sensitivities, rows, kind, currency)
     flag = Column(concentrated.astype(np.int64), ("no", "yes"))
-    units = int(unit.max(initial=-1)) + 1
-    whose = Column(unit[rows], tuple(map(str, range(units))))
-    parts = [whose, frame["bucket"], frame["qualifier"], *(frame[each] for each in kind.labels)]
-    key = joined([*parts, flag], rows.size)
+    parts = [frame["bucket"], frame["qualifier"], *(frame[each] for each in kind.labels), flag]
+    key = joined(parts, rows.size, before=unit[rows])
     finest = key
     if kind.form is Form.CURVATURE:
-        finest = joined([*parts, flag, frame["tenor"]], rows.size)
+        finest = joined([*parts, frame["tenor"]], rows.size, before=unit[rows])
     try:
         first, amount = steps.net(finest, sensitivities.amount[rows])
     except steps.SumTooLarge as error:
-        raise SensitivityRefused(int(rows[error.row]), "amount", str(error)) from None
+        reason = "amounts of its risk factor are more than 2**52 together"
+        raise SensitivityRefused(int(rows[error.row]), "amount", reason) from None
     whole = Factors(
         calibration=calibration,
         frame={name: column[first] for name, column in frame.items()},

@@ -29,8 +29,10 @@ class Column:
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Column:
-        names, codes = np.unique(np.asarray(list(texts), dtype=np.str_), return_inverse=True)
-        return cls(codes.astype(np.int64), tuple(str(name) for name in names))
+        held = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+        place = {name: code for code, name in enumerate(sorted(set(held)))}
+        codes = np.fromiter(map(place.__getitem__, held), np.int64, len(held))
+        return cls(codes, tuple(place))
 
     @classmethod
     def constant(cls, text: str, rows: int) -> Column:
@@ -63,10 +65,13 @@ class Column:
 Frame = Mapping[str, Column]
 
 
-def joined(columns: Sequence[Column], rows: int) -> Ints:
-    """One integer a row that sorts like the columns do, the first of them first; (rows,)."""
-    key = np.zeros(rows, np.int64)
-    largest = 1
+def joined(columns: Sequence[Column], rows: int, *, before: Ints | None = None) -> Ints:
+    """One integer a row that sorts like the columns do, the first of them first; (rows,).
+
+    before  (rows,) numbers that come before any column, none negative
+    """
+    key = np.zeros(rows, np.int64) if before is None else before
+    largest = int(key.max(initial=0)) + 1
     for column in columns:
         if largest * len(column.names) >= _KEY_LIMIT:
             distinct, inverse = np.unique(key, return_inverse=True)
