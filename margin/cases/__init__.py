@@ -67,7 +67,9 @@ class Case:
 class Layout(Protocol):
     """How one publisher writes cases down."""
 
-    NAME: str
+    @property
+    def NAME(self) -> str:
+        """What a report and a refusal call it."""
 
     def recognises(self, path: Path) -> bool:
         """Whether a file is of this layout. Raises FileUnreadable if it cannot be opened."""
