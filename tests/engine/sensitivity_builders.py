@@ -6,10 +6,9 @@ Its numbers are nobody's: they are small and different from each other, so that 
 from __future__ import annotations
 
 import copy
-import csv
-import json
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -111,6 +110,7 @@ LOANS = {
             "across_names": {"by": ["bucket"], "values": {"A": 0.4, "B": 0.35}},
             "within_name": {"factor": {"by": ["bucket"], "values": {"A": 0.8, "B": 0.75}}},
             "between_buckets": {"A": {"B": 0.3}},
+            "bucket_concentration": True,
         },
         "Base": {
             "form": "weighted",
@@ -167,7 +167,7 @@ DOCUMENT: dict[str, Any] = {
     "horizon_days": 14,
     "volatility_quantile": 0.99,
     "curvature_quantile": 0.995,
-    "tenors": ["2w", "1m", "1y"],
+    "tenors": ["1w", "2w", "1m", "1y"],
     "groups": {"temper": {"lists": {"wild": ["TRY", "ZAR"]}, "otherwise": "calm"}},
     "between_risk_classes": {
         "Shares": {"Curves": 0.2, "Loans": 0.4, "Money": 0.3},
@@ -239,7 +239,7 @@ _SHARES = st.tuples(
     st.sampled_from(["Share", "ShareVol"]),
     st.sampled_from(["A", "B", "C", "Rest"]),
     _NAMES,
-    st.sampled_from(["2w", "1m", "1y"]),
+    st.sampled_from(["1w", "2w", "1m", "1y"]),
     st.just(""),
 )
 _CURVES = st.tuples(
@@ -267,7 +267,7 @@ _PAIRS = st.tuples(
     st.just("MoneyVol"),
     st.just(""),
     st.sampled_from(["USDEUR", "EURUSD", "TRYGBP", "ZARTRY"]),
-    st.sampled_from(["2w", "1m", "1y"]),
+    st.sampled_from(["1w", "2w", "1m", "1y"]),
     st.just(""),
 )
 
@@ -287,17 +287,20 @@ def rows(*, sizes: st.SearchStrategy[float]) -> st.SearchStrategy[list[Row]]:
     )
 
 
-def published_rows() -> tuple[list[dict[str, str]], dict[str, dict[str, str]], dict[str, Any]]:
-    """The published tests, sensitivities and additions, as tables."""
-    tests = list(csv.DictReader((SHARED / "simm_2_5_tests_10day.csv").open()))
-    both = (
-        {row["sensitivity_id"]: row for row in csv.DictReader((SHARED / name).open())}
-        for name in ("simm_2_5_sensitivities.csv", "simm_2_5_addons_multipliers.csv")
-    )
-    held, added = both
-    return tests, held, added
-
-
-def published_document() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(PUBLISHED.read_text())
-    return document
+def a_dense_book(seed: int) -> list[Row]:
+    """Three hundred rows of one portfolio: most factors are held with most others."""
+    random = Random(seed)
+    kinds = {
+        "Share ShareVol": (["A", "B", "C", "Rest"], ["oak", "elm", "ash"], ["1w", "1y"], [""]),
+        "Rate Prices Basis RateVol": ([""], ["USD", "EUR", "TRY"], ["1m", "1y"], ["", "OIS", "3m"]),
+        "Loan LoanBase": (["A", "B"], ["oak", "elm"], ["1y", "5y"], ["senior", "junior"]),
+        "Money": ([""], ["USD", "EUR", "GBP", "TRY", "ZAR"], [""], [""]),
+        "MoneyVol": ([""], ["EURUSD", "USDEUR", "TRYGBP"], ["1w", "1m"], [""]),
+    }
+    book = []
+    for _ in range(300):
+        risk_types, fields = random.choice(list(kinds.items()))
+        names = [random.choice(each) for each in fields]
+        amount = random.uniform(-4e6, 4e6)
+        book.append(Row("north", "Swaps", random.choice(risk_types.split()), *names, amount))
+    return book

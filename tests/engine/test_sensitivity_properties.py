@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from margin.engine.sensitivities import ALL, steps
-from tests.engine.sensitivity_builders import DOCUMENT, a_row, margin_of, rows, totals
+from tests.engine.sensitivity_builders import DOCUMENT, a_dense_book, a_row, margin_of, rows, totals
 from tests.oracle.sensitivities import Row, margins
 
 MANY = settings(max_examples=20, deadline=None)
@@ -38,6 +38,15 @@ def test_a_slow_implementation_of_the_formulas_says_the_same(book, currency, rat
     theirs = margins(book, ADDED, DOCUMENT, currency, rate)
 
     assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-9 * gross(book))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_so_it_does_of_a_book_that_holds_most_factors_with_most_others(seed):
+    book = a_dense_book(seed)
+
+    ours = totals(margin_of(book))["north"]
+
+    assert ours == pytest.approx(margins(book, [], DOCUMENT, "USD")["north"], rel=1e-11)
 
 
 @MANY
