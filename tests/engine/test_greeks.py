@@ -336,6 +336,12 @@ def test_at_the_strike_without_time_gamma_and_theta_have_no_bound():
     assert (got.value, got.vega, got.vanna, got.volga) == (0.0, 0.0, 0.0, 0.0)
 
 
+def test_at_the_strike_with_neither_time_nor_volatility_nothing_decays():
+    got = black_76_greeks(forward=100.0, strike=100.0, vol=0.0, years=0.0, is_call=True)
+
+    assert (got.delta, got.gamma, got.theta, got.value) == (0.5, np.inf, 0.0, 0.0)
+
+
 @pytest.mark.parametrize("broken", ["forward", "strike", "vol", "years", "rate"])
 def test_what_is_not_a_number_never_becomes_one(broken):
     terms = {"forward": 100.0, "strike": 90.0, "vol": 0.5, "years": 1.0, "rate": 0.1}

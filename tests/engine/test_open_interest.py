@@ -67,6 +67,15 @@ def test_maintenance_rounds_each_of_its_two_steps_up():
     assert maintenance(quanta(7), market=ONLY, tiers=[UNSCALED]).tolist() == [2]
 
 
+@pytest.mark.parametrize("percent", [7, 14, 28, 29, 55, 56, 57, 58])
+def test_a_round_amount_is_not_rounded_up_because_a_double_says_a_little_more(percent):
+    amounts = np.arange(2_000, dtype=np.int64)
+
+    got = rounded_up(amounts, row=np.zeros(2_000, int), rates=[Fraction(percent, 100)])
+
+    assert got.tolist() == [-(-amount * percent // 100) for amount in range(2_000)]
+
+
 @given(
     st.lists(st.integers(0, 2**62 - 1), min_size=1, max_size=20),
     st.integers(0, 10**6),

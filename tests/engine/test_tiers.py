@@ -108,6 +108,18 @@ def test_one_large_position_needs_at_least_what_two_halves_do(first, second):
     assert together >= (one(first, BINANCE) + one(second, BINANCE)) * (1 - 1e-12)
 
 
+@given(st.floats(0, 6e8), st.integers(0, 9), st.floats(0, 0.3))
+def test_a_higher_rate_anywhere_never_needs_less(exposure, place, more):
+    stricter = copy.deepcopy(GOOD)
+    rows = stricter["tables"]["BTCUSDT"]["tiers"]
+    for each in rows:
+        del each["deduction"]
+    for each in rows[place:]:
+        each["rate"] = min(each["rate"] + more, 0.99)
+
+    assert one(exposure, load_tiers(stricter)) >= one(exposure, BINANCE) * (1 - 1e-12)
+
+
 @given(st.floats(1, 4e8), st.floats(1.0, 125.0))
 def test_initial_margin_is_never_below_maintenance(exposure, leverage):
     held = np.array([exposure])
