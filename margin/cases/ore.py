@@ -24,7 +24,7 @@ from margin.cases.sensitivities import (
     rows_of,
     text_of,
 )
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.sensitivities import (
     ALL,
     Calibration,

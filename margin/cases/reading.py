@@ -11,7 +11,7 @@ from margin.cases import Case, Result
 from margin.cases.files import CaseUnreadable, Fields, FileUnreadable, cases_in
 from margin.engine.aggregate import SumOverflow
 from margin.engine.checks import MarketRefused
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.risk_array import ArrayRefused
 
 REFUSALS = (CaseUnreadable, ParameterError, MarketRefused, ArrayRefused, SumOverflow)

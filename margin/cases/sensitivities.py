@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from margin.cases import Case, Result
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.sensitivities import (
     ADD_ON,
     ALL,

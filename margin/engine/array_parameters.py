@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from margin.engine.parameters import Levels, ParameterError
-from margin.engine.reading import Section, Source, root_of
+from margin.engine.parameters import Levels
+from margin.engine.reading import ParameterError, Section, Source, root_of
 
 
 class VolMove(StrEnum):

@@ -16,8 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from margin.engine.parameters import ParameterError
-from margin.engine.reading import Section, Source, root_of
+from margin.engine.reading import ParameterError, Section, Source, root_of
 from margin.engine.shapes import Floats, Ints
 
 MILLION = 1_000_000

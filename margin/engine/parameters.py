@@ -6,24 +6,13 @@ general step here, with its numbers in the file.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+
+from margin.engine.reading import ParameterError, Section, Source, root_of
 
 RESERVED_COLUMNS = ("base", "basis up", "basis down", "exposure")
-
-
-class ParameterError(ValueError):
-    """A parameter set that cannot be used, and the field that is to blame."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
 
 
 class Vol(StrEnum):
@@ -154,23 +143,12 @@ class Parameters:
         return self.collateral.get(asset, self.default_collateral)
 
 
-def load(source: Path | str | Mapping[str, Any]) -> Parameters:
+def load(source: Source) -> Parameters:
     """Read a parameter set from a JSON file, or from what such a file holds.
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
-    return _parameters(section_of(source))
-
-
-def section_of(source: Path | str | Mapping[str, Any]) -> Section:
-    """The outermost object of a JSON file, or of what such a file holds. Raises ParameterError."""
-    if isinstance(source, Mapping):
-        return Section("", source)
-    try:
-        held = json.loads(Path(source).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ParameterError(str(source), f"cannot be read as JSON: {error}") from error
-    return Section("", held)
+    return _parameters(root_of(source))
 
 
 def _parameters(root: Section) -> Parameters:
@@ -192,7 +170,7 @@ def _parameters(root: Section) -> Parameters:
         settlement_window_seconds=root.number("settlement_window_seconds", above=0.0),
         collateral={
             asset: collateral_terms_of(each)
-            for asset, each in root.section("collateral").sections()
+            for asset, each in sorted(root.sections("collateral", least=0))
         },
         default_collateral=collateral_terms_of(root.section("default_collateral")),
     )
@@ -208,7 +186,7 @@ def _scenarios(root: Section) -> tuple[Scenario, ...]:
         scenario = Scenario(
             name=each.text("name"),
             spot=each.number("spot", above=0.0),
-            vol=each.choice("vol"),
+            vol=each.choice("vol", Vol),
             dampening=each.number("dampening", least=0.0),
         )
         each.finish()
@@ -300,71 +278,3 @@ def collateral_terms_of(section: Section) -> CollateralTerms:
     )
     section.finish()
     return read
-
-
-class Section:
-    """One JSON object being read; remembers its place and which keys nobody asked for."""
-
-    def __init__(self, place: str, held: Any) -> None:
-        if not isinstance(held, Mapping):
-            raise ParameterError(place or "parameter set", "must be an object")
-        self._place = place
-        self._held: Mapping[str, Any] = held
-        self._unread = set(held)
-
-    def at(self, key: str) -> str:
-        return f"{self._place}.{key}" if self._place else key
-
-    def finish(self) -> None:
-        """Refuse keys that were never read: a misspelt field must not pass as absent."""
-        if self._unread:
-            raise ParameterError(self.at(min(self._unread)), "is not a known field")
-
-    def section(self, key: str) -> Section:
-        return Section(self.at(key), self._take(key))
-
-    def sections(self) -> list[tuple[str, Section]]:
-        return [(key, self.section(key)) for key in sorted(self._held)]
-
-    def rows(self, key: str) -> list[Section]:
-        rows = self._take(key)
-        if not isinstance(rows, list) or not rows:
-            raise ParameterError(self.at(key), "must be a list with at least one entry")
-        return [Section(f"{self.at(key)}[{place}]", row) for place, row in enumerate(rows)]
-
-    def text(self, key: str) -> str:
-        value = self._take(key)
-        if not isinstance(value, str) or not value:
-            raise ParameterError(self.at(key), "must be text")
-        return value
-
-    def flag(self, key: str) -> bool:
-        value = self._take(key)
-        if not isinstance(value, bool):
-            raise ParameterError(self.at(key), "must be true or false")
-        return value
-
-    def choice(self, key: str) -> Vol:
-        value = self._take(key)
-        if value not in set(Vol):
-            raise ParameterError(self.at(key), f"must be one of {', '.join(Vol)}")
-        return Vol(value)
-
-    def number(self, key: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
-        """A finite number, at least `least` and more than `above`."""
-        value = self._take(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ParameterError(self.at(key), "must be a number")
-        if not math.isfinite(value):
-            raise ParameterError(self.at(key), "must be finite")
-        if value < least:
-            raise ParameterError(self.at(key), f"must be at least {least:g}, is {value:g}")
-        if value <= above:
-            raise ParameterError(self.at(key), f"must be more than {above:g}, is {value:g}")
-        return float(value)
-
-    def _take(self, key: str) -> Any:
-        if key not in self._held:
-            raise ParameterError(self.at(key), "is missing")
-        self._unread.discard(key)
-        return self._held[key]

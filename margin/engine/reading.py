@@ -13,10 +13,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from margin.engine.parameters import ParameterError
-
 Choice = TypeVar("Choice", bound=StrEnum)
 Source = Path | str | Mapping[str, Any]
+
+
+class ParameterError(ValueError):
+    """A parameter set that cannot be used, and the field that is to blame."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
 
 
 def root_of(source: Source) -> Section:
@@ -57,23 +64,30 @@ class Section:
     def section(self, key: str) -> Section:
         return Section(self.at(key), self._take(key))
 
-    def sections(self, key: str) -> list[tuple[str, Section]]:
-        """What an object holds by name, in the order of the file; at least one."""
+    def sections(self, key: str, *, least: int = 1) -> list[tuple[str, Section]]:
+        """What an object holds by name, in the order of the file."""
         held = self._take(key)
-        if not isinstance(held, Mapping) or not held:
+        if not isinstance(held, Mapping) or len(held) < least:
             raise ParameterError(self.at(key), "must be an object with at least one entry")
         return [(name, Section(f"{self.at(key)}.{name}", each)) for name, each in held.items()]
 
     def rows(self, key: str, *, least: int = 1) -> list[Section]:
         rows = self._take(key)
         if not isinstance(rows, list) or len(rows) < least:
-            raise ParameterError(self.at(key), f"must be a list of at least {least}")
+            entries = "one entry" if least == 1 else f"{least} entries"
+            raise ParameterError(self.at(key), f"must be a list with at least {entries}")
         return [Section(f"{self.at(key)}[{place}]", row) for place, row in enumerate(rows)]
 
     def text(self, key: str) -> str:
         value = self._take(key)
         if not isinstance(value, str) or not value:
             raise ParameterError(self.at(key), "must be text")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise ParameterError(self.at(key), "must be true or false")
         return value
 
     def choice(self, key: str, of: type[Choice]) -> Choice:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from margin.engine.parameters import ParameterError
-from margin.engine.reading import Section, Source, root_of
+from margin.engine.reading import ParameterError, Section, Source, root_of
 from margin.engine.shapes import Flags, Floats, Ints
 
 Number = float | Floats

@@ -15,7 +15,7 @@ from clearing.domain.errors import Refusal
 from margin import models, selectors
 from margin.domain.events import ParametersActivated
 from margin.engine import parameters as method
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 
 
 class ParametersRefused(Refusal):

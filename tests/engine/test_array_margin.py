@@ -24,8 +24,8 @@ from margin.engine.array_scan import (
     moved_prices,
     moved_vols,
 )
-from margin.engine.parameters import ParameterError
 from margin.engine.pricing import black_76
+from margin.engine.reading import ParameterError
 from tests.engine.listed import (
     METHODS,
     PLAIN,

@@ -21,7 +21,7 @@ from margin.engine.coin_grid import (
     rounding_bound,
     vectors,
 )
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.risk_array import ArrayRefused
 from tests.oracle.coin_grid import Contract, margin
 

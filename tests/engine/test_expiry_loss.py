@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from margin.engine import expiry_loss as module
 from margin.engine.expiry_loss import expiry_charge, expiry_loss, load_unpaired_calls
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.shapes import Kind, Series
 from tests.oracle import tiers as oracle
 

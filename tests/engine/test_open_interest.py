@@ -19,7 +19,7 @@ from margin.engine.open_interest import (
     maintenance,
     rounded_up,
 )
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from tests.oracle import tiers as oracle
 
 PATH = Path(__file__).parents[2] / "margin" / "methods" / "open-interest" / "dydx-v4-tests.json"

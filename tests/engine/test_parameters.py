@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from margin.engine.parameters import ParameterError, Vol, load
+from margin.engine.parameters import Vol, load
+from margin.engine.reading import ParameterError
 
 METHODS = Path(__file__).parents[2] / "margin" / "methods"
 GOOD = json.loads((METHODS / "derive-pmrm2-test.json").read_text())

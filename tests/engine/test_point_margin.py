@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from margin.engine.aggregate import SumOverflow
-from margin.engine.parameters import ParameterError
 from margin.engine.point_margin import PointContracts, PointMargin, point_margin, price_gains
 from margin.engine.point_parameters import load_point_parameters
+from margin.engine.reading import ParameterError
 from tests.engine.listed import as_positions
 from tests.oracle import points as oracle
 

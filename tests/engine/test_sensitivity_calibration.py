@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.sensitivities import load
 from tests.engine.sensitivity_builders import PUBLISHED, a_document, a_row, margin_of, totals
 

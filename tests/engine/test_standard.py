@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from margin.cases.holdings import Expiry, Group, Held, Linear, Option, one_account
 from margin.engine.aggregate import SumOverflow
 from margin.engine.checks import MarketRefused
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.risk_array import ArrayRefused
 from margin.engine.shapes import Book, Kind, Market
 from margin.engine.standard import array as standard_array

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margin.engine.parameters import ParameterError
+from margin.engine.reading import ParameterError
 from margin.engine.tiers import (
     Tiers,
     beyond,

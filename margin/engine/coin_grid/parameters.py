@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from margin.engine.parameters import ParameterError, Section, VolShock, section_of, vol_shock_of
+from margin.engine.parameters import VolShock, vol_shock_of
+from margin.engine.reading import ParameterError, Section, root_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def load(source: Path | str | Mapping[str, Any]) -> CoinGridParameters:
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
-    return _parameters(section_of(source))
+    return _parameters(root_of(source))
 
 
 def _parameters(root: Section) -> CoinGridParameters:

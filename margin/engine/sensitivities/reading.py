@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from margin.engine.parameters import ParameterError, _Section
+from margin.engine.reading import ParameterError, Section
 from margin.engine.sensitivities.calibration import (
     FIELDS,
     SINGLE,
@@ -25,7 +25,7 @@ from margin.engine.sensitivities.tables import Matrix, Table
 _DAYS = {"d": 1.0, "w": 7.0}
 
 
-class _Part(_Section):
+class _Part(Section):
     """A section with fields that may be absent, and tables that may be named."""
 
     tables: Mapping[str, Any]
@@ -38,9 +38,6 @@ class _Part(_Section):
 
     def parts(self) -> list[tuple[str, _Part]]:
         return [(key, self.part(key)) for key in self._held]
-
-    def has(self, key: str) -> bool:
-        return key in self._held
 
     def texts(self, key: str) -> tuple[str, ...]:
         held = self._take(key)
@@ -301,7 +298,7 @@ def _correlation(place: str, value: float) -> float:
 
 
 def _number(place: str, value: Any, least: float | None) -> float:
-    section = _Section("", {place: value})
+    section = Section("", {place: value})
     return section.number(place) if least is None else section.number(place, least=least)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 from margin.engine.parameters import (
     CollateralTerms,
     Levels,
-    Section,
     Threshold,
     collateral_terms_of,
     levels_of,
-    section_of,
     threshold_of,
 )
+from margin.engine.reading import Section, root_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ def load(source: Path | str | Mapping[str, Any]) -> StandardParameters:
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
-    return _parameters(section_of(source))
+    return _parameters(root_of(source))
 
 
 def _parameters(root: Section) -> StandardParameters:
@@ -83,7 +82,7 @@ def _parameters(root: Section) -> StandardParameters:
         confidence=threshold_of(root.section("confidence")),
         collateral={
             asset: collateral_terms_of(each)
-            for asset, each in root.section("collateral").sections()
+            for asset, each in sorted(root.sections("collateral", least=0))
         },
         default_collateral=collateral_terms_of(root.section("default_collateral")),
     )
