@@ -1,0 +1,202 @@
+"""Historical simulation as data: how long a history, how it is scaled and weighed, what is measured.
+
+Like every method it is a file and no name in code; an absent part is null, because a part that is
+left out by mistake must not pass for one that is not wanted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from margin.engine.histories import Returns, Scaling
+from margin.engine.parameters import ParameterError, _Section
+from margin.engine.quantiles import QUANTILES, SHORTFALLS, WEIGHTED
+
+
+class Sampling(StrEnum):
+    """How returns over several days are taken from a history."""
+
+    OVERLAPPING = "overlapping"  # all of them as one sample
+    INTERLEAVED = "interleaved"  # one sample for each first day, measured apart and averaged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A risk measure by its conventions; see margin.engine.quantiles."""
+
+    level: Fraction
+    quantile: str  # what the exceedance count is judged by
+    shortfall: str
+    margin: str  # which of the two a requirement is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    returns: Returns
+    days: int  # margin period of risk
+    sampling: Sampling
+    window: int  # scenarios at most, the newest
+    least: int  # fewer give no requirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Scaling by exponentially weighted volatility."""
+
+    decay: float
+    seed_days: int  # the first days, whose mean square starts it; they are no scenarios
+    scaling: Scaling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stress:
+    """A share of the measure over the stretch of the unscaled past in which it was largest."""
+
+    share: Fraction
+    window: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """One method; see margin/methods/simulation for the files."""
+
+    name: str
+    source: str
+    measure: Measure
+    history: History
+    age_decay: float | None  # None: every scenario weighs the same
+    filter: Filter | None  # None: returns as they were
+    stress: Stress | None
+    floor_window: int | None  # never below the measure of the unscaled returns of so many days
+    buffer: Fraction | None  # held on top, and let go before the requirement rises
+
+
+def load(source: Path | str | Mapping[str, Any]) -> Simulation:
+    """Read a simulation from a JSON file, or from what such a file holds.
+
+    Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
+    """
+    if isinstance(source, Mapping):
+        return _simulation(_Part("", source))
+    try:
+        held = json.loads(Path(source).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ParameterError(str(source), f"cannot be read as JSON: {error}") from error
+    return _simulation(_Part("", held))
+
+
+def _simulation(root: _Part) -> Simulation:
+    ageing, floor = root.optional("age_weights"), root.optional("floor")
+    scaling, stress, buffer = (
+        root.optional("filter"),
+        root.optional("stress"),
+        root.optional("buffer"),
+    )
+    read = Simulation(
+        name=root.text("name"),
+        source=root.text("source"),
+        measure=_measure(root.part("measure")),
+        history=_history(root.part("history")),
+        age_decay=ageing.decay() if ageing else None,
+        filter=_filter(scaling) if scaling else None,
+        stress=_stress(stress) if stress else None,
+        floor_window=floor.whole("window", least=1) if floor else None,
+        buffer=buffer.share("share") if buffer else None,
+    )
+    for part in (root, ageing, floor, buffer):
+        if part:
+            part.finish()
+    if read.age_decay and not {read.measure.quantile, read.measure.shortfall} <= set(WEIGHTED):
+        raise ParameterError("age_weights", f"go with {', '.join(WEIGHTED)} alone")
+    if read.history.least > read.history.window:
+        raise ParameterError("history.least", "is more than the window ever holds")
+    if read.history.least < read.history.days:
+        raise ParameterError("history.least", "leaves a sub-sample without a scenario")
+    if read.stress and read.stress.window < read.history.days:
+        raise ParameterError("stress.window", "leaves a sub-sample without a scenario")
+    return read
+
+
+def _measure(part: _Part) -> Measure:
+    read = Measure(
+        level=part.share("level"),
+        quantile=part.one_of("quantile", QUANTILES),
+        shortfall=part.one_of("shortfall", SHORTFALLS),
+        margin=part.one_of("margin", ("quantile", "shortfall")),
+    )
+    part.finish()
+    return read
+
+
+def _history(part: _Part) -> History:
+    read = History(
+        returns=Returns(part.one_of("returns", Returns)),
+        days=part.whole("days", least=1),
+        sampling=Sampling(part.one_of("sampling", Sampling)),
+        window=part.whole("window", least=1),
+        least=part.whole("least", least=1),
+    )
+    part.finish()
+    return read
+
+
+def _filter(part: _Part) -> Filter:
+    read = Filter(
+        decay=part.decay(),
+        seed_days=part.whole("seed_days", least=1),
+        scaling=Scaling(part.one_of("scaling", Scaling)),
+    )
+    part.finish()
+    return read
+
+
+def _stress(part: _Part) -> Stress:
+    read = Stress(share=part.share("share"), window=part.whole("window", least=1))
+    part.finish()
+    return read
+
+
+class _Part(_Section):
+    """A section that also reads shares as decimal text: 0.99 is no double, and no tail of it is."""
+
+    def part(self, key: str) -> _Part:
+        return _Part(self.at(key), self._take(key))
+
+    def optional(self, key: str) -> _Part | None:
+        held = self._take(key)
+        return None if held is None else _Part(self.at(key), held)
+
+    def one_of(self, key: str, known: Iterable[str]) -> str:
+        value, names = self._take(key), list(known)
+        if value not in names:
+            raise ParameterError(self.at(key), f"must be one of {', '.join(names)}")
+        return str(value)
+
+    def whole(self, key: str, *, least: int) -> int:
+        value = self.number(key, least=least)
+        if value != int(value):
+            raise ParameterError(self.at(key), f"must be a whole number, is {value:g}")
+        return int(value)
+
+    def decay(self) -> float:
+        value = self.number("decay", above=0.0)
+        if value >= 1.0:
+            raise ParameterError(self.at("decay"), f"must be less than 1, is {value:g}")
+        return value
+
+    def share(self, key: str) -> Fraction:
+        text = self.text(key)
+        try:
+            value = Fraction(Decimal(text))
+        except (InvalidOperation, ValueError, OverflowError) as error:
+            raise ParameterError(self.at(key), "must be a decimal written as text") from error
+        if not 0 < value < 1:
+            raise ParameterError(self.at(key), f"must be between 0 and 1, is {text}")
+        return value
