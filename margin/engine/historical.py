@@ -32,23 +32,41 @@ class Scenarios:
     sample: Ints
 
 
-def current(daily: Floats, method: Simulation) -> Scenarios:
+def known_variance(daily: Floats, method: Simulation) -> Floats | None:
+    """(T - seed + 1, F) what was known of each day's variance before it, once the seed is over.
+
+    A day looks only at days before it, so those of a part are the first ones of the whole. None
+    where the method does not scale, or the seed has not been seen.
+    """
+    filtering = method.filter
+    if filtering is None or len(daily) < filtering.seed_days:
+        return None
+    return histories.ewma_variance(
+        daily[filtering.seed_days :],
+        decay=filtering.decay,
+        seed=(daily[: filtering.seed_days] ** 2).mean(axis=0),
+    )
+
+
+def current(daily: Floats, method: Simulation, *, known: Floats | None = None) -> Scenarios:
     """What the method makes of the returns so far, (T, F), oldest first: the newest of them.
+
+    known  as `known_variance` gives it for these days, where it is at hand
 
     Raises HistoryRefused where they are too few, or cannot be scaled.
     """
     terms, filtering = method.history, method.filter
     seed_days = filtering.seed_days if filtering else 0
-    if len(daily) - seed_days - terms.days + 1 < terms.least:
+    count = len(daily) - seed_days - terms.days + 1
+    if count < terms.least:
         raise HistoryRefused(f"{len(daily)} days are too few: {terms.least} scenarios are wanted")
-    moves = histories.over_days(daily[seed_days:], days=terms.days, kind=terms.returns)
+    newest = max(0, count - terms.window)
+    moves = histories.over_days(daily[seed_days + newest :], days=terms.days, kind=terms.returns)
     if filtering:
-        known = histories.ewma_variance(
-            daily[seed_days:],
-            decay=filtering.decay,
-            seed=(daily[:seed_days] ** 2).mean(axis=0),
-        )
-        moves = histories.scaled(moves, known=known, scaling=filtering.scaling)
+        known = known_variance(daily, method) if known is None else known
+        assert known is not None
+        assert len(known) == len(daily) - seed_days + 1
+        moves = histories.scaled(moves, known=known[newest:], scaling=filtering.scaling)
     return _newest(moves, method, window=terms.window)
 
 
@@ -58,7 +76,8 @@ def long_run(daily: Floats, method: Simulation, *, window: int) -> Scenarios:
     Raises HistoryRefused where there is none.
     """
     terms = method.history
-    moves = histories.over_days(daily, days=terms.days, kind=terms.returns)
+    enough = window + terms.days - 1
+    moves = histories.over_days(daily[-enough:], days=terms.days, kind=terms.returns)
     return _newest(moves, method, window=window)
 
 
