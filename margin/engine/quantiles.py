@@ -141,8 +141,13 @@ def measure(pnl: Ints, *, level: Fraction, convention: str, weight: Ints | None 
         raise TooFewOutcomes("no outcome at all")
     if weight is not None:
         return _weighted(pnl, weight, level=level, convention=convention)
+    return combine(pnl, ranks(convention, pnl.shape[1], level))
+
+
+def ranks(convention: str, count: int, level: Fraction) -> Ranks:
+    """How a convention weighs `count` outcomes by rank. Raises TooFewOutcomes, KeyError."""
     rule = QUANTILES[convention] if convention in QUANTILES else SHORTFALLS[convention]
-    return combine(pnl, rule(pnl.shape[1], level))
+    return rule(count, level)
 
 
 def combine(pnl: Ints, ranks: Ranks) -> Exact:

@@ -78,18 +78,75 @@ class Simulation:
     buffer: Fraction | None  # held on top, and let go before the requirement rises
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonteCarlo:
+    """Drawing instead of repeating; see margin/methods/monte_carlo for the files.
+
+    window          days that marginals and dependence are fitted to
+    tail_share      of outcomes in each fitted tail
+    freedoms        degrees of freedom that the copula may have
+    largest_factor  what a price is multiplied by at most, and divided by
+    block           scenarios that are drawn together; part of what a seed means
+    """
+
+    name: str
+    source: str
+    measure: Measure
+    filter: Filter
+    window: int
+    tail_share: float
+    freedoms: tuple[float, ...]
+    largest_factor: float
+    days: int
+    scenarios: int
+    block: int
+    seed: int
+
+
+def load_monte_carlo(source: Path | str | Mapping[str, Any]) -> MonteCarlo:
+    """Read a Monte Carlo method, as `load` does a historical one. Raises ParameterError."""
+    root = _opened(source)
+    fitted, drawn = root.part("fit"), root.part("draw")
+    read = MonteCarlo(
+        name=root.text("name"),
+        source=root.text("source"),
+        measure=_measure(root.part("measure")),
+        filter=_filter(root.part("filter")),
+        window=fitted.whole("window", least=1),
+        tail_share=float(fitted.share("tail_share")),
+        freedoms=fitted.numbers("freedoms", above=1.0),
+        largest_factor=drawn.number("largest_factor", above=1.0),
+        days=drawn.whole("days", least=1),
+        scenarios=drawn.whole("scenarios", least=1),
+        block=drawn.whole("block", least=1),
+        seed=drawn.whole("seed", least=0),
+    )
+    for part in (root, fitted, drawn):
+        part.finish()
+    if read.tail_share >= 0.5:
+        raise ParameterError(fitted.at("tail_share"), "leaves no middle between two tails")
+    if read.scenarios % read.block:
+        raise ParameterError(drawn.at("scenarios"), "must be whole blocks")
+    if read.filter.scaling is not Scaling.BOTH:
+        raise ParameterError("filter.scaling", "is both where returns are drawn anew")
+    return read
+
+
 def load(source: Path | str | Mapping[str, Any]) -> Simulation:
     """Read a simulation from a JSON file, or from what such a file holds.
 
     Raises ParameterError naming the field that is missing, unknown, mistyped or out of range.
     """
+    return _simulation(_opened(source))
+
+
+def _opened(source: Path | str | Mapping[str, Any]) -> _Part:
     if isinstance(source, Mapping):
-        return _simulation(_Part("", source))
+        return _Part("", source)
     try:
-        held = json.loads(Path(source).read_text(encoding="utf-8"))
+        return _Part("", json.loads(Path(source).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise ParameterError(str(source), f"cannot be read as JSON: {error}") from error
-    return _simulation(_Part("", held))
 
 
 def _simulation(root: _Part) -> Simulation:
@@ -190,6 +247,13 @@ class _Part(_Section):
         if value >= 1.0:
             raise ParameterError(self.at("decay"), f"must be less than 1, is {value:g}")
         return value
+
+    def numbers(self, key: str, *, above: float) -> tuple[float, ...]:
+        held = self._take(key)
+        if not isinstance(held, list) or not held:
+            raise ParameterError(self.at(key), "must be a list with at least one entry")
+        each = _Part(self.at(key), {str(place): value for place, value in enumerate(held)})
+        return tuple(each.number(str(place), above=above) for place in range(len(held)))
 
     def share(self, key: str) -> Fraction:
         text = self.text(key)
