@@ -74,3 +74,15 @@ def smaller(one: Exact, other: Exact) -> Exact:
 def not_negative(one: Exact) -> Exact:
     """At least nothing: a measure that only ever gains asks for nothing."""
     return Exact(numerator=np.maximum(one.numerator, 0), denominator=one.denominator)
+
+
+def part(one: Exact, accounts: slice) -> Exact:
+    """Some of the accounts."""
+    return Exact(numerator=one.numerator[accounts], denominator=one.denominator)
+
+
+def joined(parts: Sequence[Exact]) -> Exact:
+    """Accounts one after the other."""
+    denominator = lcm(*(it.denominator for it in parts))
+    numerators = [it.numerator * (denominator // it.denominator) for it in parts]
+    return Exact(numerator=np.concatenate(numerators), denominator=denominator)

@@ -19,17 +19,14 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from margin.engine import copulas, histories, marginals, quantiles, revaluation
-from margin.engine.aggregate import check_exact
 from margin.engine.copulas import Copula
 from margin.engine.exact import Exact
 from margin.engine.histories import HistoryRefused
 from margin.engine.marginals import Marginal
-from margin.engine.revaluation import Revaluation
+from margin.engine.revaluation import Drivers, Revaluation
 from margin.engine.running_tails import RunningTail
 from margin.engine.shapes import Floats, Ints
 from margin.engine.simulation import MonteCarlo
-
-UNMOVED = -1  # in place of a factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +39,6 @@ class Model:
     marginals: tuple[Marginal, ...]
     copula: Copula
     sigma: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drivers:
-    """Which factor moves an underlying's prices and which its volatilities, (U,), or UNMOVED."""
-
-    spot: Ints
-    vol: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +116,7 @@ def simulate(
     """
     assert workers > 0
     assert accounts_at_once > 0
-    assert positions.has_canonical_format
-    scaled = positions.copy()
-    scaled.data = positions.data * held.ratio[positions.indices]
-    check_exact(scaled, held.reach[:, None])
+    scaled = revaluation.scaled_positions(positions, held)
     convention = {"quantile": method.measure.quantile, "shortfall": method.measure.shortfall}[
         method.measure.margin
     ]
@@ -157,8 +143,8 @@ def block_gains(
     held: Revaluation, model: Model, method: MonteCarlo, *, drivers: Drivers, block: int
 ) -> Ints:
     """(N, S) units that a lot of each series gains in the scenarios of a block."""
-    factors = np.vstack([moves(model, method, block=block), np.ones(method.block)])
-    return revaluation.gains(held, spot=factors[drivers.spot], vol=factors[drivers.vol])
+    spot, vol = drivers.of(moves(model, method, block=block))
+    return revaluation.gains(held, spot=spot, vol=vol)
 
 
 def _blocks(

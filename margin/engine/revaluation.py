@@ -8,12 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from margin.engine import pricing, risk_array, scenarios
+from margin.engine.aggregate import check_exact
 from margin.engine.checks import check_market, check_values
+from margin.engine.risk_array import ArrayRefused
 from margin.engine.shapes import Flags, Floats, Ints, Kind, Market
 
 _ROWS_AT_ONCE = 64
+UNMOVED = -1  # in place of a factor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drivers:
+    """Which factor moves an underlying's prices and which its volatilities, (U,), or UNMOVED."""
+
+    spot: Ints
+    vol: Ints
+
+    def of(self, factors: Floats) -> tuple[Floats, Floats]:
+        """(U, S) multiples of prices and of volatilities, from those of the factors, (F, S)."""
+        every = np.vstack([factors, np.ones(factors.shape[1])])  # the last row stands still
+        return every[self.spot], every[self.vol]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +89,29 @@ def gains(it: Revaluation, *, spot: Floats, vol: Floats) -> Ints:
 
     An inverse contract gains nothing here: it owes money that never moves and pays coin, and the
     coin is a position of its own.
+
+    Raises ArrayRefused for a move beyond the largest that the units were chosen for.
     """
     moved = _values(it.market, spot=spot, vol=vol, window_seconds=it.window_seconds)
     unit = it.unit[it.market.series.underlying]
     whole: Ints = np.rint((moved - it.base[:, None]) / unit[:, None]).astype(np.int64)
-    assert (np.abs(whole).max(axis=1, initial=0) <= it.reach).all()
+    beyond = np.abs(whole).max(axis=1, initial=0) > it.reach
+    if beyond.any():
+        raise ArrayRefused(f"series {int(beyond.argmax())} moves further than was prepared for")
     return whole
+
+
+def scaled_positions(positions: csr_array, it: Revaluation) -> csr_array:
+    """(A, N) lots times the smallest units in one of the series', so that sums over underlyings are
+    whole: positions @ gains is then in `smallest_unit`.
+
+    Raises SumOverflow naming an account whose sums could leave exact integers in some move.
+    """
+    assert positions.has_canonical_format
+    check_exact(positions, (it.reach * it.ratio)[:, None])  # before the product, which could wrap
+    scaled = positions.copy()
+    scaled.data = positions.data * it.ratio[positions.indices]
+    return scaled
 
 
 def _values(market: Market, *, spot: Floats, vol: Floats, window_seconds: float) -> Floats:

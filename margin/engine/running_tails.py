@@ -31,10 +31,17 @@ class RunningTail:
         """Outcomes (a, S) of some accounts in scenarios that they have not been in."""
         self._missing[accounts] -= pnl.shape[1]
         kept = self._kept[accounts]
-        # Only who lost more than the least bad one kept can change anything.
-        moved = np.flatnonzero(pnl.min(axis=1, initial=_NOTHING_YET) < kept.max(axis=1))
-        every = np.concatenate([kept[moved], pnl[moved]], axis=1)
+        # What is no worse than the least bad one kept can change nothing, and that is nearly all.
+        row, column = np.nonzero(pnl < kept.max(axis=1)[:, None])
+        count = np.bincount(row, minlength=len(pnl))
+        moved = np.flatnonzero(count)
+        if not len(moved):
+            return
         width = kept.shape[1]
+        every = np.full((len(moved), width + int(count.max())), _NOTHING_YET, np.int64)
+        every[:, :width] = kept[moved]
+        place = np.arange(len(row)) - np.repeat(count.cumsum() - count, count)
+        every[np.repeat(np.arange(len(moved)), count[moved]), width + place] = pnl[row, column]
         kept[moved] = np.partition(every, width - 1, axis=1)[:, :width]
 
     def measured(self) -> Exact:

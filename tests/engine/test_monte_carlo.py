@@ -17,8 +17,8 @@ from margin.engine import copulas, marginals, monte_carlo, quantiles, revaluatio
 from margin.engine.aggregate import SumOverflow
 from margin.engine.copulas import Copula
 from margin.engine.histories import HistoryRefused
-from margin.engine.monte_carlo import UNMOVED, Drivers
 from margin.engine.parameters import ParameterError
+from margin.engine.revaluation import UNMOVED, Drivers
 from margin.engine.running_tails import RunningTail
 from margin.engine.simulation import load_monte_carlo
 from tests.engine.builders import a_book, a_random_market
