@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from config import backtesting
 from config.feeds import closes
-from tests.oracle.histories import known_series
+from margin.engine import simulation
+from tests.oracle import histories as unrolled
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "crypto"
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT.parent / "shared" / "data" / "crypto"
+METHOD = ROOT / "margin" / "methods" / "simulation" / "filtered-es-99.json"
 BARS = "date,symbol,base,open,high,low,close,volume"
 PRICES = "date,price,volume,vix,funding_mean,funding_abs"
 HOURS = "datetime_utc,ticker,open,high,low,close,volume"
@@ -116,7 +120,7 @@ def test_an_hour_closes_the_day_only_when_it_is_the_last_and_a_stable_coin_only_
 def histories_in(folder: Path) -> None:
     """Two coins with known returns, from 2018 on."""
     rows, price = [], {"BTC": 9000.0, "ETH": 700.0}
-    for number, move in enumerate(known_series(420)):
+    for number, move in enumerate(unrolled.known_series(420)):
         day = date(2018, 1, 1) + timedelta(days=number)
         price = {"BTC": price["BTC"] * exp(move), "ETH": price["ETH"] * exp(-0.5 * move)}
         rows += [a_bar(day, close, base=base) for base, close in price.items()]
@@ -169,12 +173,27 @@ def test_the_real_history_has_its_known_days(real):
     assert date(2022, 11, 7) in moves["ETH"]  # closed where it had closed, having moved
 
 
+def test_the_day_before_the_crash_required_what_an_unrolled_history_requires(real):
+    """12 March 2020, bitcoin long: a thousand returns at the volatility of the evening before."""
+    before = [it.value for it in real["BTC"].moves if it.day < date(2020, 3, 12)]
+    method = simulation.load(METHOD)
+
+    outcome = backtesting.tested(
+        real, method, since=date(2020, 3, 12), books=backtesting.BOOKS[:1]
+    )[0]
+
+    moves = unrolled.filtered_moves(before, decay=0.94, seed_days=30, days=1, never_down=False)[
+        -1000:
+    ]
+    assert outcome.days[0] == date(2020, 3, 12)
+    assert outcome.required[0] == pytest.approx(unrolled.worst_of(moves, count=10), rel=1e-9)
+    assert outcome.required[0] == pytest.approx(0.1483, abs=5e-5)
+    assert outcome.loss[0] == pytest.approx(0.3881, abs=5e-5)
+
+
 def test_the_quantile_is_exceeded_as_often_as_promised_on_the_real_history(real):
     """Since 2018, each book alone: neither count nor clustering rejects 99 % at the 5 % level."""
-    from config import backtesting
-    from margin.engine import simulation
-
-    method = simulation.load("margin/methods/simulation/filtered-es-99.json")
+    method = simulation.load(METHOD)
 
     outcomes = backtesting.tested(real, method, since=date(2018, 1, 1))
 

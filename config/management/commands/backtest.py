@@ -24,7 +24,7 @@ from margin.engine.histories import HistoryRefused
 from margin.engine.parameters import ParameterError
 from margin.engine.simulation import Simulation
 
-METHOD = Path("margin/methods/simulation/filtered-es-99.json")
+METHOD = Path(simulation.__file__).parents[1] / "methods" / "simulation" / "filtered-es-99.json"
 WINDOWS = (
     Window(name="March 2020", first=date(2020, 3, 1), last=date(2020, 3, 31)),
     Window(name="May 2021", first=date(2021, 5, 1), last=date(2021, 5, 31)),
@@ -122,7 +122,7 @@ def _judged(outcomes: Sequence[Outcome]) -> Iterator[str]:
     )
     yield (
         f"\n{'book':<16}{'first test':>11}{'last test':>12}{'average':>9}{'highest':>9}"
-        f"{'1-day rise':>11}{'peak/trough':>12}{'Z2':>8}"
+        f"{'rise':>11}{'peak/trough':>12}{'Z2':>8}"
     )
     for it in outcomes:
         yield (
