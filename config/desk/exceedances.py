@@ -82,7 +82,10 @@ def drawn(
     frame = "".join(_shaded(it, x, first=first, last=last) for it in windows)
     frame += f'<line class="zero" x1="0" x2="100%" y1="{zero:.1f}" y2="{zero:.1f}"/>'
     frame += "".join(_year(it, x) for it in range(first.year + 1, last.year + 1))
-    ends = f'<text x="0" y="12">{high:+.0%}</text><text x="0" y="{HEIGHT - TOP + 14}">{low:+.0%}</text>'
+    ends = (
+        f'<text x="0" y="12">{escape(title)} {high:+.0%}</text>'
+        f'<text x="0" y="{HEIGHT - TOP + 14}">{low:+.0%}</text>'
+    )
     over = [it for it in days if it.exceeded]
     says = (
         f"{len(days)} tests from {days[0].at} to {days[-1].at}; {len(over)} losses were larger than"
