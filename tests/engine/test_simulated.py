@@ -104,6 +104,29 @@ def test_a_guard_only_ever_asks_for_more_than_its_parts_promise(held, positions)
         assert whole.required.fractions()[at] == least * Fraction(5, 4)
 
 
+def test_the_floor_is_the_measure_of_the_past_as_it_was(held, positions):
+    daily = two_factors(160)
+    daily[120:] *= 0.3  # a calm that would scale the past down
+    method = a_method(floor={"window": 90})
+
+    found = simulated.margin(positions, held, daily, method, drivers=DRIVERS).required.fractions()
+
+    current, past = historical.current(daily, method).factors, np.exp(daily[-90:])
+    bound = 0
+    for row in range(7):
+        now, then = (
+            sorted_out.of_equal(
+                outcomes(positions, held, factors, row),
+                level=Fraction(99, 100),
+                convention="tail-mean.v1",
+            )
+            for factors in (current, past)
+        )
+        assert found[row] == max(now, then, 0)
+        bound += then > now
+    assert bound
+
+
 def test_a_move_beyond_what_was_prepared_for_is_refused(held, positions):
     daily = two_factors(100)
     daily[60] = 2.0
