@@ -58,6 +58,7 @@ STATUS: dict[str, int] = {
     "cursor-not-valid": 400,
     "deadline-not-valid": 422,
     "deadline-passed": 409,
+    "executed-too-early": 422,
     "execution-time-not-valid": 422,
     "cycle-not-balanced": 409,
     "cycle-under-way": 409,
