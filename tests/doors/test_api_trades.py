@@ -256,6 +256,15 @@ def test_other_content_types_are_refused():
     assert problem(answer)[:2] == (415, "unsupported-media-type")
 
 
+def test_a_late_trade_from_before_the_listing_is_refused_at_its_time():
+    caller, before = venue(), events()
+
+    answer = caller.post("/trades", a_report(executed_at="2025-12-31T23:59:59Z"))
+
+    assert problem(answer) == (422, "executed-too-early", ["/executed_at"])
+    assert events() == before
+
+
 def test_the_same_id_with_other_content_is_refused():
     caller = venue()
     caller.post("/trades", a_report())
