@@ -36,7 +36,10 @@ class OutsideLineBody(serializers.Serializer[Any]):
     amount = DecimalText(help_text="Of a position signed, in the instrument's own units.")
     account = Name(max_length=40, required=False, help_text="Of a position, deposit, withdrawal.")
     source_sequence = Name(
-        max_length=18, required=False, help_text="Of a movement: your own number, without gaps."
+        max_length=18,
+        required=False,
+        help_text="Of a movement: your own number, without gaps. It stands for this line for ever:"
+        " told again with other content it is refused.",
     )
     reference = Name(
         max_length=64,
@@ -87,6 +90,8 @@ class Break(serializers.Serializer[Any]):
 
 class Reconciliations(Door):
     """POST a statement of what you hold for the house, GET the runs that held such against the book."""
+
+    items_in = "lines"
 
     @extend_schema(
         operation_id="send_statement",

@@ -21,6 +21,7 @@ from clearing.api.pages import Page, page
 from clearing.domain import clock, statement
 from clearing.domain.amounts import LARGEST
 from clearing.selectors import MovementRow, Period, Unit
+from clearing.selectors.statement_texts import statement_table
 from clearing.services import timekeeping
 
 
@@ -100,7 +101,8 @@ class AccountStatement(Door):
         " `end`, so one period's closing is the next one's opening, and both are the book as of"
         " those times. A fact recorded late is in the period of its effect; ask with `known_at` for"
         " the statement as it was printed before. With `format=csv` the whole of it is streamed as"
-        " a table.",
+        " a table, in which a text that begins with `=`, `+`, `-`, `@` or a control character stands"
+        " behind an apostrophe, so that no spreadsheet takes it for a formula; numbers never do.",
         parameters=[StatementQuery, OpenApiParameter("format", str, enum=["json", "csv"])],
         responses={
             (200, "application/json"): Statement,
@@ -153,7 +155,7 @@ class _Echo:
 def _streamed(period: Period) -> StreamingHttpResponse:
     def lines() -> Iterator[str]:
         writer = csv.writer(_Echo())
-        for row in selectors.statement_rows(period):
+        for row in statement_table(period):
             yield writer.writerow(row)
 
     name = f"{period.account_id}-{clock.text(period.end)[:10]}.csv"

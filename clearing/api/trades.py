@@ -40,8 +40,9 @@ class TradeBody(serializers.Serializer[Any]):
 class SingleBody(TradeBody):
     executed_at = Moment(
         required=False,
-        help_text="Of a trade told late: up to seven days back. It takes effect then, at its own"
-        " price. Now without it.",
+        help_text="Of a trade told late: up to seven days back, and not before its instrument was"
+        " listed and both accounts were opened. It takes effect then, at its own price. Now without"
+        " it.",
     )
 
 

@@ -61,6 +61,14 @@ def multiple(amount: Decimal, *, of: Decimal) -> bool:
         return amount % of == 0
 
 
+def steps(amount: Decimal, *, of: Decimal, field: str | None = None) -> int:
+    """How many whole steps it is, with its sign. Raises AmountNotExact, AmountOutOfRange."""
+    if not multiple(amount, of=of):
+        raise AmountNotExact(field=field, got=amount, step=of)
+    with localcontext(prec=300):
+        return fitting(int(amount / of), field=field)
+
+
 def positive(minor: int, *, field: str | None = None) -> int:
     if minor <= 0:
         raise AmountOutOfRange(field=field, got=minor)

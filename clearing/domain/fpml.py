@@ -96,7 +96,8 @@ def read(text: bytes) -> Message:
         raise FpmlNotValid(field="message", bytes=len(text), limit=MOST_BYTES)
     try:
         root = _Node(fromstring(text, forbid_dtd=True))
-    except (ParseError, DefusedXmlException, ValueError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        # LookupError: it declares an encoding that is unknown, or is none of text.
         raise FpmlNotValid(field="message", why=str(error)[:200] or type(error).__name__) from None
     if not root.namespace.startswith(NAMESPACE):
         raise FpmlNotValid(field="message", namespace=root.namespace[:100] or "none")

@@ -9,11 +9,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import localcontext
 
-from clearing.domain.errors import Refusal
+from clearing.domain import amounts, clock
+from clearing.domain.errors import Refusal, naming
 from clearing.domain.events.reconciliation import BreakFound, BreakResolved
 
 CUSTODIAN, VENUE = "custodian", "venue"
@@ -36,6 +39,18 @@ class SourceGap(Refusal):
     code = "source-gap"
     says = "Movements are missing between this statement and the one before."
     remedy = "Send the statements that lie between, oldest first."
+
+
+class SourceReused(Refusal):
+    code = "source-reused"
+    says = "A movement was told under this number before, with other content."
+    remedy = "Tell it as it was told; a correction is a movement with a number of its own."
+
+
+class DifferenceOutOfRange(Refusal):
+    code = "difference-out-of-range"
+    says = "What is stated is further from the book than any break can say."
+    remedy = "Check the amount: no holder can have so much."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +133,12 @@ def checked(lines: Sequence[OutsideLine], *, kind: str) -> list[OutsideLine]:
     seen: set[tuple[str, str, str]] = set()
     for number, it in enumerate(lines, start=1):
         why = _fault(it, kind)
-        place = (it.line, it.reference, "") if it.line in MOVEMENTS else ("", *_key(it))
-        if why or place in seen:
+        places = {("", *_key(it))}
+        if it.line in MOVEMENTS and not why:
+            places = {(it.line, it.reference, ""), ("number", str(it.source), "")}
+        if why or places & seen:
             raise OutsideStatementNotValid(field="lines", line=number, why=why or "said twice")
-        seen.add(place)
+        seen |= places
     return list(lines)
 
 
@@ -145,9 +162,13 @@ def _fault(it: OutsideLine, kind: str) -> str:
 
 def _is_moment(text: str) -> bool:
     try:
-        return datetime.fromisoformat(text).tzinfo is not None
-    except ValueError:
+        return datetime.fromisoformat(text).tzinfo is not None and bool(_moment(text))
+    except (ValueError, OverflowError):
         return False
+
+
+def _moment(text: str) -> str:
+    return clock.text(datetime.fromisoformat(text)) if text else ""
 
 
 def _key(it: OutsideLine) -> Key:
@@ -157,6 +178,31 @@ def _key(it: OutsideLine) -> Key:
 def key_of(it: OutsideLine) -> Key:
     """What a balance or position line is matched by."""
     return _key(it)
+
+
+def told(lines: Iterable[OutsideLine]) -> dict[int, tuple[str, str]]:
+    """Place among the lines -> (number, content) of every movement: what its number stands for ever
+    after, however amounts and times are spelled. Raises NotANumber with the place."""
+    found = {}
+    for place, it in enumerate(lines):
+        if it.line in MOVEMENTS:
+            with naming(place):
+                found[place] = str(it.source), _content(it)
+    return found
+
+
+def _content(it: OutsideLine) -> str:
+    said = (it.line, it.reference, it.account, it.asset, it.buyer, it.seller, _moment(it.at))
+    worth = _plain(it.amount, field="amount"), _plain(it.price, field="price")
+    return json.dumps([*said, *worth])
+
+
+def _plain(text: str, *, field: str) -> str:
+    """1, 1.0 and 1.00 are one number."""
+    if not text:
+        return ""
+    with localcontext(prec=300):  # all that `amounts.decimal` lets in
+        return format(amounts.decimal(text, field=field).normalize(), "f")
 
 
 def movements(lines: Iterable[OutsideLine]) -> list[OutsideLine]:
@@ -190,6 +236,23 @@ def compare(
         elif mine or key in theirs:
             matched.append(key)
     return matched, differences
+
+
+def check_sizes(differences: Iterable[Difference], lines: Sequence[OutsideLine]) -> None:
+    """Raises DifferenceOutOfRange, with the place of the line that states it where one does."""
+    for it in differences:
+        if max(map(abs, (it.ours, it.theirs, it.amount))) <= amounts.LARGEST:
+            continue
+        stated = {_key(line): at for at, line in enumerate(lines) if line.line not in MOVEMENTS}
+        refusal = DifferenceOutOfRange(
+            field="amount" if it.key in stated else "lines",
+            account=it.key[0] or "all",
+            asset=it.key[1],
+            ours=it.ours,
+            theirs=it.theirs,
+        )
+        refusal.place = stated.get(it.key)
+        raise refusal
 
 
 def breaks(

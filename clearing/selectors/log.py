@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -45,6 +46,12 @@ def stream(name: str, *, after: int = 0) -> Iterator[Recorded]:
         models.Event.objects.filter(stream=name, version__gt=after).order_by("version").iterator()
     ):
         yield as_recorded(row)
+
+
+def begun(streams: Iterable[str]) -> dict[str, datetime]:
+    """When the first fact of each took effect: an instrument's listing, an account's opening."""
+    rows = models.Event.objects.filter(stream__in=list(streams), version=1)
+    return dict(rows.values_list("stream", "effective_at"))
 
 
 def sealed_up_to() -> int:

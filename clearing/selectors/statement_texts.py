@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clearing.domain import clock
+from clearing.domain.spreadsheet import inert
 from clearing.domain.statement import Line
 from clearing.selectors.statements import MovementRow, Period, statement_lines
 from clearing.selectors.units import Unit, units
@@ -14,6 +15,15 @@ COLUMNS = (
     *("line", "what", "asset", "currency", "sequence", "effective_at", "recorded_at"),
     *("kind", "said", "counterpart", "reference", "amount", "balance"),
 )
+
+TEXTS = ("line", "what", "asset", "currency", "kind", "said", "counterpart", "reference")
+
+
+def statement_table(period: Period) -> Iterator[list[str]]:
+    """The same rows, for a file: no text in them is taken for a formula."""
+    for row in statement_rows(period):
+        cells = zip(COLUMNS, row, strict=True)
+        yield [inert(cell) if name in TEXTS else cell for name, cell in cells]
 
 
 def statement_rows(period: Period) -> Iterator[list[str]]:

@@ -18,7 +18,7 @@ from clearing import models, selectors, store
 from clearing.domain import account, amounts, clock, reconciliation
 from clearing.domain import instrument as contract
 from clearing.domain.cause import Cause
-from clearing.domain.errors import Refusal
+from clearing.domain.errors import Refusal, naming
 from clearing.domain.events import (
     BreakExplained,
     BreakFound,
@@ -32,6 +32,7 @@ from clearing.domain.reconciliation import (
     UNNAMED,
     Key,
     OutsideLine,
+    SourceReused,
     Terms,
 )
 from clearing.domain.trade import Trade
@@ -79,7 +80,8 @@ def reconcile(it: Statement, *, key: str = "", at: datetime, cause: Cause) -> in
     """Hold a statement against the book as of its time; return the sequence of the run.
 
     The same statement again, while nothing differs from what its last run saw, is that run.
-    Raises PointInTheFuture, AssetUnknown, InstrumentUnknown, AmountNotExact, SourceGap, KeyReused.
+    Raises PointInTheFuture, AssetUnknown, InstrumentUnknown, AmountNotExact, AmountOutOfRange,
+    DifferenceOutOfRange, SourceGap, SourceReused, KeyReused; of a line, with its place.
     """
     if it.at > at:
         raise PointInTheFuture(field="at", got=it.at.isoformat(), now=at.isoformat())
@@ -95,13 +97,14 @@ def reconcile(it: Statement, *, key: str = "", at: datetime, cause: Cause) -> in
 
 
 def _run(stream: store.Stream, it: Statement, *, at: datetime, cause: Cause) -> int:
-    last, last_source = _follows(it)
+    last, last_source, new_keys = _follows(it)
     ours, theirs, terms = _sides(it)
     known = selectors.known_breaks(holder=it.holder, kind=it.kind)
     if it.kind != CUSTODIAN:  # of an instrument it does not name, a venue says nothing
         known = {key: found for key, found in known.items() if key[1] in terms}
     missing = selectors.unknown_movements(it.lines, holder=it.holder, kind=it.kind)
     matched, differences = reconciliation.compare(ours, theirs)
+    reconciliation.check_sizes(differences, it.lines)
     found = list(
         reconciliation.breaks(
             differences,
@@ -128,7 +131,8 @@ def _run(stream: store.Stream, it: Statement, *, at: datetime, cause: Cause) -> 
     if last is not None and not found and _same(last, fact):
         return last.sequence
     _keep(it)
-    sequence = store.append(stream, fact, at=at, cause=cause)
+    kept = [store.Remembered(key=each, first=0, last=0) for each in new_keys]
+    [sequence] = store.append_all([(stream, fact)], at=at, cause=cause, remembering=kept)
     new = [each for each in found if isinstance(each, BreakFound)]
     halts = releases.halting(
         [each.halts for each in new], because=BREAK, reason=f"{it.holder} says otherwise"
@@ -138,10 +142,22 @@ def _run(stream: store.Stream, it: Statement, *, at: datetime, cause: Cause) -> 
     return sequence
 
 
-def _follows(it: Statement) -> tuple[models.Reconciliation | None, int]:
-    """(the holder's run before, its number of the last movement now known). Raises SourceGap."""
+def _follows(it: Statement) -> tuple[models.Reconciliation | None, int, list[store.Key]]:
+    """(the holder's run before, its number of the last movement now known, the numbers it tells for
+    the first time). Raises SourceGap, SourceReused."""
     last = selectors.reconciliation_runs(holder=it.holder, kind=it.kind).first()
-    return last, reconciliation.check_sources(it.lines, last=last.last_source if last else 0)
+    source = reconciliation.check_sources(it.lines, last=last.last_source if last else 0)
+    told = reconciliation.told(it.lines)
+    scope = f"statement:{it.kind}:{it.holder}"
+    keys = [store.Key(scope=scope, key=number, content=its) for number, its in told.values()]
+    try:
+        known = store.earlier_all(keys)
+    except store.KeyReused as reused:
+        place = list(told)[reused.place or 0]
+        refusal = SourceReused(field="source_sequence", number=told[place][0])
+        refusal.place = place
+        raise refusal from None
+    return last, source, [key for key, before in zip(keys, known, strict=True) if before is None]
 
 
 def _same(last: models.Reconciliation, fact: ReconciliationRun) -> bool:
@@ -154,36 +170,39 @@ def _same(last: models.Reconciliation, fact: ReconciliationRun) -> bool:
 
 def _sides(it: Statement) -> tuple[dict[Key, int], dict[Key, int], dict[str, Terms]]:
     """(ours, theirs, what each asset or instrument means)."""
-    stated = [line for line in it.lines if line.line not in MOVEMENTS]
+    stated = [(place, line) for place, line in enumerate(it.lines) if line.line not in MOVEMENTS]
+    theirs: dict[Key, int] = {}
     if it.kind == CUSTODIAN:
         ours = selectors.custody_of(it.holder, effective_at=it.at)
         digits, allowed = selectors.scales(), selectors.tolerances()
-        theirs = {}
-        for line in stated:
-            if line.asset not in digits:
-                raise selectors.AssetUnknown(field="lines", asset=line.asset)
-            theirs[reconciliation.key_of(line)] = _minor(line, digits[line.asset])
+        for place, line in stated:
+            with naming(place):
+                if line.asset not in digits:
+                    raise selectors.AssetUnknown(field="asset", asset=line.asset)
+                theirs[reconciliation.key_of(line)] = _minor(line, digits[line.asset])
         means = {
             asset: Terms(unit="cash", halts=asset, tolerance=allowed.get(asset, 0))
             for _, asset in {*ours, *theirs}
         }
         return ours, theirs, means
-    symbols = sorted({line.asset for line in stated})
+    symbols = sorted({line.asset for _, line in stated})
     terms = {symbol: selectors.instrument(symbol) for symbol in symbols}
     ours = selectors.lots_by_account(symbols, effective_at=it.at)
-    theirs = {reconciliation.key_of(line): _lots(line, terms[line.asset]) for line in stated}
+    for place, line in stated:
+        with naming(place):
+            theirs[reconciliation.key_of(line)] = _lots(line, terms[line.asset])
     means = {symbol: Terms(unit="lots", halts=terms[symbol].settlement) for symbol in symbols}
     return ours, theirs, means
 
 
 def _minor(line: OutsideLine, scale: int) -> int:
-    return amounts.exact(amounts.decimal(line.amount, field="lines"), scale=scale, field="lines")
+    return amounts.exact(amounts.decimal(line.amount, field="amount"), scale=scale, field="amount")
 
 
 def _lots(line: OutsideLine, it: contract.Instrument) -> int:
-    """Signed whole lots. Raises AmountNotExact."""
-    lots = amounts.decimal(line.amount, field="lines") / it.lot_size
-    return amounts.exact(lots, scale=0, field="lines")
+    """Signed whole lots. Raises AmountNotExact, AmountOutOfRange."""
+    held = amounts.decimal(line.amount, field="amount")
+    return amounts.steps(held, of=it.lot_size, field="amount")
 
 
 def _keep(it: Statement) -> None:
@@ -230,7 +249,7 @@ def recover(it: Statement, *, at: datetime, cause: Cause) -> Recovered:
     After a restore the outside is ahead of us. Each is a decision of its own under the key it would
     have had, so that running this again, or hearing of it from its holder after all, records
     nothing twice. One that is refused is named with the reason, and the others go on.
-    Raises HolderUnnamed, SourceGap.
+    Raises HolderUnnamed, SourceGap, SourceReused.
     """
     if it.holder == UNNAMED:
         raise HolderUnnamed(field="holder")

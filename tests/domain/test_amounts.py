@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,32 @@ def test_what_is_shown_is_read_back(minor, scale):
 def test_what_is_no_plain_number_is_refused(text):
     with pytest.raises(NotANumber):
         amounts.decimal(text)
+
+
+@given(MINOR, st.sampled_from(["0.001", "10", "0.00000003", "7"]))
+def test_steps_are_counted_exactly(count, step):
+    with localcontext(prec=60):
+        amount = count * Decimal(step)
+
+    assert amounts.steps(amount, of=Decimal(step)) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("1.000000000000000000000000000001", "0.001"),
+        ("-0.999999999999999999999999999999", "0.001"),
+        ("999999999999999999999999999999.000000000000000000000000000001", "3"),
+    ],
+)
+def test_a_hair_beside_a_whole_number_of_steps_is_refused(text, step):
+    with pytest.raises(AmountNotExact):
+        amounts.steps(amounts.decimal(text), of=Decimal(step))
+
+
+def test_more_steps_than_a_column_holds_are_refused():
+    with pytest.raises(AmountOutOfRange):
+        amounts.steps(Decimal(amounts.LARGEST + 1), of=Decimal(1))
 
 
 @pytest.mark.parametrize("other", [None, [], 1 + 2j])

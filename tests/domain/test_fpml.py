@@ -174,8 +174,12 @@ OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
         b" " * fpml.MOST_BYTES + a_message(),
         b"\xff\xfe\x00\x00",
         a_message().replace(b"Party A", b"Party \x00"),
+        a_message(before="<?xml version='1.0' encoding='unknown-9'?>"),
+        a_message(before="<?xml version='1.0' encoding='uu'?>"),
+        a_message(before="<?xml version='1.0' encoding='punycode'?>"),
+        a_message(before="<?xml version='1.0' encoding='utf-16'?>"),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_what_is_no_message_is_refused_and_nothing_outside_it_is_read(text):
     assert refused(text, FpmlNotValid).field == "message"

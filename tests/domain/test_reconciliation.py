@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearing.domain import reconciliation
+from clearing.domain.amounts import LARGEST, NotANumber
 from clearing.domain.events import BreakFound, BreakResolved
 from clearing.domain.reconciliation import (
     CUSTODIAN,
     VENUE,
+    DifferenceOutOfRange,
     OpenBreak,
     OutsideLine,
     OutsideStatementNotValid,
@@ -89,6 +91,8 @@ def test_columns_may_be_left_out_and_a_mark_at_the_start_is_passed_over():
         (VENUE, "trade,1,t-1,,,BTC-PERP,1,,A-1,B-1"),
         (CUSTODIAN, "balance,,,,,USDC,1,,,\nbalance,,,,,USDC,2,,,"),
         (CUSTODIAN, "deposit,1,w,,A-1,USDC,1,,,\ndeposit,2,w,,A-1,USDC,1,,,"),
+        (CUSTODIAN, "deposit,1,w,,A-1,USDC,1,,,\nwithdrawal,01,x,,A-1,USDC,1,,,"),
+        (CUSTODIAN, "deposit,1,w,0001-01-01T00:00:00+23:59,A-1,USDC,1,,,"),
         (CUSTODIAN, "balance,USDC"),
         (CUSTODIAN, ""),
     ],
@@ -117,6 +121,50 @@ def test_movements_follow_each_other_and_may_be_told_again():
 def test_a_gap_in_them_is_refused(numbers, last):
     with pytest.raises(SourceGap):
         reconciliation.check_sources([moved(number) for number in numbers], last=last)
+
+
+def content(**but: str) -> tuple[str, str]:
+    return reconciliation.told([OutsideLine(line="balance"), moved(7, **but)])[1]
+
+
+@pytest.mark.parametrize(
+    "but",
+    [
+        {"amount": "5.00"},
+        {"source_sequence": "007"},
+        {"at": "2026-01-01T00:00:00Z"},
+        {"at": "2026-01-01 01:00:00+01:00"},
+    ],
+)
+def test_a_movement_is_the_same_however_its_numbers_and_times_are_spelled(but):
+    usual = {"at": "2026-01-01T00:00:00+00:00"}
+
+    assert content(**(usual | but)) == content(**usual)
+
+
+@pytest.mark.parametrize(
+    "but",
+    [
+        {"amount": "5.000000000000000000000000000001"},
+        {"reference": "wire-8"},
+        {"account": "B-1"},
+        {"asset": "BTC"},
+        {"line": "withdrawal"},
+        {"at": "2026-01-01T00:00:00Z"},
+    ],
+)
+def test_whatever_else_is_said_under_its_number_is_another_movement(but):
+    (number, usual), (again, other) = content(), content(**but)
+
+    assert number == again == "7"
+    assert usual != other
+
+
+def test_an_amount_of_a_movement_that_is_no_number_is_refused_with_its_place():
+    with pytest.raises(NotANumber) as found:
+        content(amount="five")
+
+    assert (found.value.field, found.value.place) == ("amount", 1)
 
 
 # --- matching ---------------------------------------------------------------------------------
@@ -160,6 +208,29 @@ def test_the_breaks_that_stand_are_the_differences_whatever_came_before(ours, th
         assert {key: it.difference for key, it in standing.items()} == {
             it.key: it.amount for it in differences
         }
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(1, -LARGEST), (0, LARGEST + 1), (-LARGEST - 1, 0)])
+def test_a_difference_that_no_break_can_say_is_refused_with_the_line_that_states_it(ours, theirs):
+    lines = [moved(1), OutsideLine(line="balance", asset="USDC", amount="1")]
+    _, differences = reconciliation.compare({("", "USDC"): ours}, {("", "USDC"): theirs})
+
+    with pytest.raises(DifferenceOutOfRange) as found:
+        reconciliation.check_sizes(differences, lines)
+    with pytest.raises(DifferenceOutOfRange) as unstated:
+        reconciliation.check_sizes(differences, lines[:1])
+
+    assert (found.value.field, found.value.place) == ("amount", 1)
+    assert (unstated.value.field, unstated.value.place) == ("lines", None)
+
+
+def test_the_largest_difference_a_break_can_say_is_said():
+    lines = [OutsideLine(line="balance", asset="USDC", amount="1")]
+    _, differences = reconciliation.compare({("", "USDC"): 1}, {("", "USDC"): 1 - LARGEST})
+
+    reconciliation.check_sizes(differences, lines)
+
+    assert differences[0].amount == -LARGEST
 
 
 def test_within_tolerance_a_break_halts_nothing():

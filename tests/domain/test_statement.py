@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearing.domain import statement
+from clearing.domain import spreadsheet, statement
 from clearing.domain.events import CollateralDeposited
 from clearing.domain.statement import CursorNotValid, PeriodNotValid, Place, Running
 from tests.builders import START
@@ -78,3 +78,13 @@ def test_a_fact_nobody_thought_of_says_its_own_name_and_its_correlation_serves_a
     assert statement.reference(object()) == ""
     told = CollateralDeposited(account_id="A-1", deposit_id="wire-1", asset="USDC", amount=1)
     assert statement.reference(told) == "wire-1"
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1"])
+def test_a_text_that_begins_as_a_formula_stands_behind_an_apostrophe(text):
+    assert spreadsheet.inert(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["", "t-1", "NORTH-1", "1+1", "'=1", " =1"])
+def test_any_other_text_stands_as_it_is(text):
+    assert spreadsheet.inert(text) == text

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 
 from clearing import selectors
 from clearing.domain import clock
-from clearing.services import pricing, sealing, timekeeping, trades
-from tests.builders import CAUSE, START, a_house, a_price_set, a_trade, after
+from clearing.services import pricing, reference, sealing, timekeeping, trades
+from tests.builders import CAUSE, START, a_house, a_price_set, a_trade, after, terms
 from tests.doors.callers import north, officer, problem, south, venue
 from tests.tampering import as_owner, count_from_one
 
@@ -91,6 +91,23 @@ def test_the_whole_of_it_is_streamed_as_a_table(how):
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert [row["line"] for row in rows] == ["movement"] * 3 + ["closing"] * 3
     assert [row["balance"] for row in rows[3:]] == ["250.500000", "90000.000000", "1000"]
+
+
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@"])
+def test_no_text_of_a_table_is_a_formula_and_numbers_keep_their_signs(begins, tmp_path):
+    trade_id, path = f"{begins}HYPERLINK('//x')", tmp_path / "south.csv"
+    sold = a_trade(trade_id=trade_id, buyer="SOUTH-1", seller="NORTH-1", quantity="2")
+    trades.novate(sold, at=timekeeping.now(), cause=CAUSE)
+
+    rows = table(north().get(PATH, format="csv"))
+    run("statement", "NORTH-1", "--csv", path)
+    shown = north().get(PATH).json()["items"]
+
+    [lots] = [it for it in rows if it["what"] == "lots" and it["reference"].endswith(trade_id)]
+    assert lots["reference"] == f"'{trade_id}"
+    assert (lots["amount"], lots["balance"]) == ("-2000", "-1000")
+    assert list(csv.DictReader(path.open())) == rows
+    assert trade_id in {it["reference"] for it in shown}, "JSON says it as it is"
 
 
 def test_a_problem_is_told_as_one_also_where_a_table_was_asked_for():
@@ -183,6 +200,16 @@ def test_the_command_prints_it_and_says_that_it_sums_to_zero():
     groups = {row["group"] for row in csv.DictReader(io.StringIO(rows))}
     assert groups == {"backstop", "ccp-custody", "client"}, "novation is flat"
     assert run("trial_balance", "--as-of-seq", 0)[1].startswith("point-before-the-log as_of_seq:")
+
+
+def test_no_symbol_in_the_table_of_it_is_a_formula():
+    reference.list_instruments([terms("=1+1")], at=START, cause=CAUSE)
+    trades.novate(a_trade(trade_id="t-2", symbol="=1+1"), at=timekeeping.now(), cause=CAUSE)
+
+    rows = list(csv.DictReader(io.StringIO(run("trial_balance", "--csv")[0])))
+
+    assert {it["asset"] for it in rows} == {"USDC", "BTC-PERP", "'=1+1"}
+    assert all(not it[side].startswith("'") for it in rows for side in ("debit", "credit"))
 
 
 def test_the_command_fails_on_a_book_that_is_off():

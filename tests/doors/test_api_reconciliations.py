@@ -112,20 +112,36 @@ def test_the_same_request_is_recorded_once_and_another_under_its_key_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("lines", "code"),
+    ("lines", "code", "at"),
     [
-        ([BALANCE, BALANCE], "outside-statement-not-valid"),
-        ([{**BALANCE, "line": "position"}], "outside-statement-not-valid"),
-        ([{**WIRE, "source_sequence": "x"}], "outside-statement-not-valid"),
-        ([{**BALANCE, "asset": "DOGE"}], "asset-unknown"),
-        ([{**BALANCE, "amount": "0.0000001"}], "amount-not-exact"),
+        ([BALANCE, BALANCE], "outside-statement-not-valid", "/lines"),
+        ([{**BALANCE, "line": "position"}], "outside-statement-not-valid", "/lines"),
+        ([{**WIRE, "source_sequence": "x"}], "outside-statement-not-valid", "/lines"),
+        ([{**BALANCE, "asset": "DOGE"}], "asset-unknown", "/lines/0/asset"),
+        ([WIRE, {**BALANCE, "amount": "0.0000001"}], "amount-not-exact", "/lines/1/amount"),
+        (
+            [WIRE, {**BALANCE, "amount": "-9223372036854.775807"}],
+            *("difference-out-of-range", "/lines/1/amount"),
+        ),
     ],
 )
-def test_a_statement_that_cannot_be_meant_is_refused(lines, code):
+def test_a_statement_that_cannot_be_meant_is_refused(lines, code, at):
     caller = custodian()
+    caller.post("/accounts/NORTH-1/deposits", {"asset": "USDC", "amount": "250"})
     before = events()
 
-    assert problem(caller.post(PATH, a_body(*lines))) == (422, code, ["/lines"])
+    assert problem(caller.post(PATH, a_body(*lines))) == (422, code, [at])
+    assert events() == before
+
+
+def test_a_movement_told_again_with_other_content_is_refused_at_its_line():
+    caller = custodian()
+    caller.post(PATH, a_body())
+    before = events()
+
+    answer = caller.post(PATH, a_body(BALANCE, WIRE | {"amount": "7"}))
+
+    assert problem(answer) == (422, "source-reused", ["/lines/1/source_sequence"])
     assert events() == before
 
 
@@ -185,6 +201,9 @@ def test_the_commands_refuse_by_code_and_field(tmp_path):
 
     for file, code in ((bad, "outside-statement-not-valid line:"), (tmp_path, "file-not-valid")):
         assert run("reconcile", file, "--holder", "X")[1].startswith(code)
+    inexact = run("reconcile", a_file(tmp_path, "0.0000001"), "--holder", "X")[1]
+    assert inexact.startswith("amount-not-exact amount:")
+    assert inexact.endswith("Line 1.")
     assert run("halt_releases", "DOGE", "--reason", "x")[1].startswith("asset-unknown asset:")
     assert run("halt_releases", "--reason", "x")[1] == "name one ASSET, or say --all"
     assert run("certify_releases", "USDC", "--reason", "x")[1].startswith("releases-not-halted")

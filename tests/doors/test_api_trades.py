@@ -183,7 +183,6 @@ SHAPES = {
     "very long": ({"quantity": "1" * 100_000}, "/quantity", "not-a-number"),
     "empty": ({"symbol": ""}, "/symbol", "blank"),
     "NUL": ({"symbol": "BTC\x00PERP"}, "/symbol", "invalid"),
-    "half a surrogate": ({"trade_id": "\ud800"}, "/trade_id", "invalid"),
     "id too long": ({"trade_id": "t" * 33}, "/trade_id", "max-length"),
     "id a number": ({"trade_id": 7}, "/trade_id", "invalid"),
     "a list": ({"buyer": ["NORTH-1"]}, "/buyer", "invalid"),
@@ -221,6 +220,9 @@ BODIES = {
     "deep nesting": (b"[" * 200_000, 400, "malformed"),
     "long integer": (b'{"price": ' + b"9" * 100_000 + b"}", 400, "malformed"),
     "not UTF-8": (b'{"price": "\xff"}', 400, "malformed"),
+    "half a character": (rb'{"price": "\ud800"}', 400, "malformed"),
+    "half a character as a name": (rb'{"\uDfFf": "1"}', 400, "malformed"),
+    "halves the wrong way round": (rb'[[{"a": ["\ude00\ud83d"]}]]', 400, "malformed"),
     "too large": (b" " * (3 << 20), 413, "body-too-large"),
     "a list": (b"[]", 400, "request-not-valid"),
     "a string": (b'"trade"', 400, "request-not-valid"),
@@ -238,10 +240,29 @@ def test_a_body_that_is_no_report_is_refused(body, status, code):
     assert events() == before
 
 
+def test_half_a_character_is_refused_by_name_and_a_whole_one_is_read():
+    caller = venue()
+
+    half = caller.send("post", "/trades", rb'{"price": "\ud83d"}')
+    whole = caller.send("post", "/trades", rb'{"price": "\ud83d\ude00 C:\\ud800"}')
+
+    assert r"\ud83d without its other half is no character" in half.json()["detail"]
+    assert problem(whole)[:2] == (400, "request-not-valid")
+
+
 def test_other_content_types_are_refused():
     answer = venue().send("post", "/trades", b"a=b", content_type="text/plain")
 
     assert problem(answer)[:2] == (415, "unsupported-media-type")
+
+
+def test_a_late_trade_from_before_the_listing_is_refused_at_its_time():
+    caller, before = venue(), events()
+
+    answer = caller.post("/trades", a_report(executed_at="2025-12-31T23:59:59Z"))
+
+    assert problem(answer) == (422, "executed-too-early", ["/executed_at"])
+    assert events() == before
 
 
 def test_the_same_id_with_other_content_is_refused():

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.services import register
 from clearing import models, selectors
-from clearing.services import late_trades, pricing, timekeeping
-from clearing.services.late_trades import ExecutionTimeNotValid
+from clearing.services import late_trades, pricing, reference, timekeeping
+from clearing.services.late_trades import ExecutedTooEarly, ExecutionTimeNotValid
 from clearing.store import KeyReused
 from margin import models as margin_models
 from margin import selectors as margin
-from tests.builders import CAUSE, START, a_price_set, a_trade, after, run_due_jobs
+from tests.builders import CAUSE, START, a_price_set, a_trade, after, run_due_jobs, terms
 from tests.services.posttrade import VENUE, a_busy_house, assert_sound, bust, now, revalue, trade
 
 pytestmark = pytest.mark.django_db
@@ -111,3 +112,29 @@ def test_it_was_made_before_it_is_told_and_not_too_long_ago(executed_at):
 
     with pytest.raises(ExecutionTimeNotValid):
         tell_late(executed_at=executed_at)
+
+
+@pytest.mark.parametrize(
+    ("but", "named"),
+    [
+        ({"symbol": "NEW-PERP"}, {"instrument": "NEW-PERP"}),
+        ({"buyer": "NORTH-9"}, {"account": "NORTH-9"}),
+        ({"seller": "NORTH-9"}, {"account": "NORTH-9"}),
+    ],
+)
+def test_it_was_made_once_its_instrument_was_listed_and_its_accounts_were_open(but, named):
+    a_busy_house()
+    timekeeping.advance(TODAY, cause=CAUSE)
+    reference.list_instruments([terms("NEW-PERP")], at=TODAY, cause=CAUSE)
+    register.open_account(
+        "NORTH-9", member_id="NORTH", kind="client", title="", at=TODAY, cause=CAUSE
+    )
+    before = models.Event.objects.count()
+
+    with pytest.raises(ExecutedTooEarly) as found:
+        tell_late(executed_at=TODAY - timedelta(microseconds=1), **but)
+
+    assert found.value.field == "executed_at"
+    assert named.items() <= found.value.facts.items()
+    assert models.Event.objects.count() == before
+    assert tell_late(executed_at=TODAY, **but), "the very moment is early enough"

@@ -8,9 +8,16 @@ import pytest
 
 from clearing import models, selectors
 from clearing.domain import reconciliation
-from clearing.domain.amounts import AmountNotExact
+from clearing.domain.amounts import AmountNotExact, AmountOutOfRange
 from clearing.domain.points import PointInTheFuture
-from clearing.domain.reconciliation import CUSTODIAN, VENUE, OutsideStatementNotValid, SourceGap
+from clearing.domain.reconciliation import (
+    CUSTODIAN,
+    VENUE,
+    DifferenceOutOfRange,
+    OutsideStatementNotValid,
+    SourceGap,
+    SourceReused,
+)
 from clearing.services import (
     auditor,
     collateral,
@@ -248,6 +255,55 @@ def test_movements_missing_between_two_statements_are_asked_for(told):
 
     with pytest.raises(SourceGap):
         reconcile("balance,,,,USDC,5,,,\ndeposit,3,b-3,NORTH-1,USDC,5,,,\n")
+
+
+@pytest.mark.parametrize(
+    "other", ["deposit,1,b-1,NORTH-1,USDC,7,,,\n", "deposit,1,b-9,NORTH-1,USDC,5,,,\n"]
+)
+def test_a_movement_told_again_with_other_content_is_refused_and_changes_nothing(told, other):
+    deposit("5", key="b-1")
+    balance = "balance,,,,USDC,5,,,\n"
+    reconcile(balance + "deposit,1,b-1,NORTH-1,USDC,5,,,\n")
+    before = models.Event.objects.count()
+
+    with pytest.raises(SourceReused) as found:
+        reconcile(balance + other)
+    with pytest.raises(SourceReused):
+        reconciliations.recover(a_statement(balance + other), at=timekeeping.now(), cause=CAUSE)
+
+    assert (found.value.field, found.value.place) == ("source_sequence", 1)
+    assert models.Event.objects.count() == before
+    again = reconcile("balance,,,,USDC,5.0,,,\ndeposit,01,b-1,NORTH-1,USDC,5.00,,,\n")
+    assert again.breaks == 0
+    both = "deposit,1,b-9,NORTH-1,USDC,9,,,\n", "balance,,,,BTC,0,,,\n"
+    assert reconcile(both[1] + both[0], holder=VAULT).missing == 1, "every holder counts for itself"
+    assert verification.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("amount", "kind"),
+    [("-9223372036854.775807", DifferenceOutOfRange), ("9223372036854.775808", AmountOutOfRange)],
+)
+def test_a_balance_no_break_can_hold_is_refused_with_its_line(told, amount, kind):
+    deposit("250", key="b-1")
+    before = models.Event.objects.count()
+
+    with pytest.raises(kind) as found:
+        reconcile(f"balance,,,,BTC,0,,,\nbalance,,,,USDC,{amount},,,\n")
+
+    assert (found.value.field, found.value.place) == ("amount", 1)
+    assert models.Event.objects.count() == before
+    assert not models.OutsideDocument.objects.exists()
+
+
+def test_a_hair_more_than_a_whole_number_of_lots_does_not_agree(told):
+    trades.novate(a_trade(), at=timekeeping.now(), cause=CAUSE)
+    hair = "1.000000000000000000000000000001"
+
+    with pytest.raises(AmountNotExact) as found:
+        reconcile(f"position,,,NORTH-1,BTC-PERP,{hair},,,\n", holder="XDER", kind=VENUE)
+
+    assert (found.value.field, found.value.place) == ("amount", 0)
 
 
 def test_a_venues_positions_are_matched_by_account_and_halt_what_they_settle_in(told):

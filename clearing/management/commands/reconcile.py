@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from clearing import selectors
-from clearing.console import FileNotValid, HouseCommand, moment
+from clearing.console import FileNotValid, HouseCommand, moment, said
 from clearing.domain import reconciliation
+from clearing.domain.errors import Refusal
 from clearing.domain.reconciliation import COLUMNS, CUSTODIAN, UNNAMED, VENUE
 from clearing.services import reconciliations, timekeeping
 from clearing.services.reconciliations import Statement
@@ -23,7 +24,8 @@ class Command(HouseCommand):
         + ", ".join(COLUMNS)
         + ", of which `line` is balance, deposit or withdrawal (custodian), position or trade"
         " (venue); balances and positions need asset and amount (a position its account), movements"
-        " also their holder's own number without gaps and the reference they were told us under."
+        " also their holder's own number without gaps and the reference they were told us under;"
+        " a number told again with other content is refused."
         " What the file does not name its holder does not hold. With --recover, movements the log"
         " does not have are recorded first, as after a restore. What came in under no custodian's"
         f" name is held by `{UNNAMED}`. The exit code is 1 while there is an open break."
@@ -41,6 +43,14 @@ class Command(HouseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            self._reconcile(options)
+        except Refusal as refusal:
+            if refusal.place is None:
+                raise
+            raise CommandError(f"{said(refusal)} Line {refusal.place + 1}.") from refusal
+
+    def _reconcile(self, options: dict[str, Any]) -> None:
         now = timekeeping.now()
         statement = self._read(options, at=options["as_of"] or now)
         cause = self.cause(statement.document[:12])
@@ -73,10 +83,10 @@ class Command(HouseCommand):
         words = selectors.teller()
         rows = selectors.standing_breaks().filter(holder=statement.holder, kind=statement.kind)
         for row in rows:
-            said = words.line(selectors.recorded(row.sequence))
+            sentence = words.line(selectors.recorded(row.sequence))
             why = f" [{row.reason}]" if row.reason else ""
             style = self.style.ERROR if row.status == "open" else self.style.WARNING
-            self.stdout.write(f"{row.status}: {said}{why}", style)
+            self.stdout.write(f"{row.status}: {sentence}{why}", style)
         unexplained = rows.filter(status="open").count()
         if unexplained:
             raise CommandError(f"{unexplained} open breaks with {statement.holder}")

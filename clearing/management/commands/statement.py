@@ -13,6 +13,7 @@ from clearing import selectors
 from clearing.console import HouseCommand, moment
 from clearing.domain import clock, statement
 from clearing.selectors import Period
+from clearing.selectors.statement_texts import statement_table
 from clearing.services import timekeeping
 
 
@@ -32,7 +33,13 @@ class Command(HouseCommand):
         )
         parser.add_argument("--to", dest="end", type=moment, metavar="T", help="now without it")
         parser.add_argument("--known-at", type=moment, metavar="T", help="as it was known then")
-        parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table to a file")
+        parser.add_argument(
+            "--csv",
+            type=Path,
+            metavar="FILE",
+            help="write a table to a file; a text that begins with = + - @ or a control character"
+            " gets an apostrophe in front, so that no spreadsheet takes it for a formula",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         account = selectors.account_row(options["account"])
@@ -45,14 +52,13 @@ class Command(HouseCommand):
             end=end,
             known_at=point.known_at,
         )
-        rows = selectors.statement_rows(period)
         if options["csv"] is None:
-            self._print(period, rows)
+            self._print(period, selectors.statement_rows(period))
             return
         with options["csv"].open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             count = 0
-            for row in rows:
+            for row in statement_table(period):
                 writer.writerow(row)
                 count += 1
         self.stdout.write(f"{count - 1:,} lines written to {options['csv']}")

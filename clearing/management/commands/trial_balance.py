@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from clearing import selectors
 from clearing.console import HouseCommand, moment
+from clearing.domain.spreadsheet import inert
 from clearing.selectors import TrialColumn, Unit
 
 
@@ -28,7 +29,12 @@ class Command(HouseCommand):
         parser.add_argument(
             "--known-at", type=moment, metavar="T", help="facts recorded by then (RFC 3339)"
         )
-        parser.add_argument("--csv", action="store_true", help="a table for other programs")
+        parser.add_argument(
+            "--csv",
+            action="store_true",
+            help="a table for other programs; a text that begins with = + - @ or a control character"
+            " gets an apostrophe in front, so that no spreadsheet takes it for a formula",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         columns = selectors.trial_balance_at(
@@ -54,9 +60,10 @@ class Command(HouseCommand):
         for column in columns:
             unit = known[column.asset]
             for line in column.lines:
+                texts = (unit.what, unit.name, unit.currency, line.group)
                 writer.writerow(
                     [
-                        *(unit.what, unit.name, unit.currency, line.group, line.accounts),
+                        *(*map(inert, texts), line.accounts),
                         *(unit.shown(line.debit), unit.shown(line.credit)),
                     ]
                 )
