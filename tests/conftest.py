@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from config import embedded
 from tests.environment import VAR
 from tests.seeds import SEED
+
+# A deadline would assert a time, and how slow drawing is depends on what else the machine does.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 ROLE = "surety_app"
 _numbers = count(1)
