@@ -6,7 +6,8 @@ was settled in between: so every account ends as if the trade had never been, an
 margin paid to date is what the corrected history implies. Where the contract has expired, what comes
 back is settled again at once at the price it expired at, so that only cash moves.
 
-It moves risk back, so nobody's standing and no margin stops it.
+It moves risk back, so nobody's standing and no margin stops it; an account that was closed meanwhile
+is reopened in the same decision (clearing/decisions/0060).
 """
 
 from __future__ import annotations
@@ -131,10 +132,18 @@ def _unwind(books: Claimed, trade: models.Trade, it: Instrument, *, reason: str)
         books.note(f"trade-{trade.name}", give_ups.void(row, reason=reason))
     for part in selectors.trade_parts([trade.name])[trade.name]:
         if part.lots or part.value:
+            _reopen(books, part.account_id, reason=reason)
             held = books.account(part.account_id)
             back = parts.unwound(held, it, part, venue=trade.venue, trade_id=trade.trade_id)
             books.decide(back)
             _settle_at_once(books, part.account_id, it)
+
+
+def _reopen(books: Claimed, account_id: str, *, reason: str) -> None:
+    """Whoever closed its account after the trade gets it back with what the trade leaves there."""
+    fact = account.reopen(books.account(account_id), reason=reason)
+    if fact is not None:
+        books.decide(fact)
 
 
 def _settle_at_once(books: Claimed, account_id: str, it: Instrument) -> None:
@@ -167,6 +176,8 @@ def _register(
     if not same:
         instrument.check_trading(it, at=at)
     for leg in legs:
+        if leg.account_id in were_in:
+            _reopen(books, leg.account_id, reason="the trade was corrected")
         held = books.account(leg.account_id)
         if leg.account_id in were_in:
             held = replace(held, standing=Standing.OPEN)  # it stays in what it was in

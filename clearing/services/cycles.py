@@ -30,7 +30,7 @@ from clearing.domain.events import (
 from clearing.domain.instrument import Instrument
 from clearing.domain.settlement import Fault, Fee, Line, Moved
 from clearing.selectors import BookColumns, CycleSums, SealedPrices
-from clearing.services import books, jobs
+from clearing.services import accounts, books, jobs
 
 Progress = Callable[[int, int], None]  # accounts settled, accounts in all
 ROUNDING_STREAM = f"account-{entries.ROUNDING}"
@@ -128,14 +128,14 @@ def open_cycle(
         return None
     check_none_open()
     cycles.move(State.NONE, Trigger.OPEN)
-    accounts = books.freeze(_book(cycle_id))
+    count = books.freeze(_book(cycle_id))
     fact = CycleOpened(
         cycle_id=cycle_id,
         kind=kind,
         slot=slot or cycle_id,
         price_set=selectors.standing_name(sealed.sequence) or sealed.name,
         price_sequence=sealed.sequence,
-        accounts=accounts,
+        accounts=count,
         watermark=books.watermark(_book(cycle_id)),
         corrects="",
     )
@@ -161,9 +161,9 @@ def settle_next(cycle_id: str, *, cause: Cause) -> int:
     _fund_late_trades(columns, row, cause=cause)
     facts = _settled(columns, row)
     streams = store.claim_all(f"account-{fact.account_id}" for fact in facts)
-    store.append_all(
-        [(streams[f"account-{fact.account_id}"], fact) for fact in facts], at=row.at, cause=cause
-    )
+    named = [(streams[f"account-{fact.account_id}"], fact) for fact in facts]
+    reason = f"settled in {cycle_id}"  # fees of what it traded before it was closed
+    store.append_all(accounts.reopening(named, reason=reason), at=row.at, cause=cause)
     return len(columns.accounts)
 
 

@@ -15,7 +15,7 @@ from clearing.domain.errors import Refusal
 from clearing.domain.events import CycleOpened, FundingRateFixed, PerpetualFunded
 from clearing.domain.instrument import Instrument
 from clearing.domain.prices import PriceMissing
-from clearing.services import cycles, timekeeping
+from clearing.services import accounts, cycles, timekeeping
 
 
 class FundingDiffers(Refusal):
@@ -184,5 +184,6 @@ def _record(
         for account, cash in differences.items()
     ]
     named = [(streams[f"account-{each.account_id}"], each) for each in paid]
-    store.append_all([(stream, opened), *named], at=at, cause=cause)
+    paying = accounts.reopening(named, reason=f"paid in {name}")
+    store.append_all([(stream, opened), *paying], at=at, cause=cause)
     cycles.close_at_once(stream, name, at=at, cause=cause, differences=True)
