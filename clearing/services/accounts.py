@@ -10,6 +10,7 @@ from clearing import selectors, store
 from clearing.domain import account, entries
 from clearing.domain.cause import Cause
 from clearing.domain.events import AccountReopened
+from clearing.selectors.accounts import closed_among
 
 
 @store.decision
@@ -58,7 +59,7 @@ def reopening(
     """What is to be recorded of accounts that may have been closed meanwhile, each reopened before
     the first fact that moves something there. Ask with the accounts' streams claimed."""
     facts = list(named)
-    closed = selectors.closed_among({fact.account_id for _, fact in facts})
+    closed = closed_among({fact.account_id for _, fact in facts})
     found: list[tuple[store.Stream, Any]] = []
     for stream, fact in facts:
         if fact.account_id in closed and entries.effects(fact):

@@ -3,8 +3,9 @@
 A bust undoes every part of both legs at the value its account had it for. Positions are carried at
 cost, and taking the opposite for the same value changes cash - cost by exactly that value, whatever
 was settled in between: so every account ends as if the trade had never been, and the variation
-margin paid to date is what the corrected history implies. Where the contract has expired, what comes
-back is settled again at once at the price it expired at, so that only cash moves.
+margin paid to date is what the corrected history implies. Funding that was paid meanwhile is paid
+back by differences with the next cycle (clearing/decisions/0061). Where the contract has expired,
+what comes back is settled again at once at the price it expired at, so that only cash moves.
 
 It moves risk back, so nobody's standing and no margin stops it; an account that was closed meanwhile
 is reopened in the same decision (clearing/decisions/0060).
