@@ -176,10 +176,11 @@ def reinstate(account: Account, *, reason: str) -> AccountReinstated | None:
 
 
 def close(account: Account, *, reason: str) -> AccountClosed:
-    """Open or suspended, as long as it is empty. Raises AccountNotOpen, AccountNotFlat, which names
-    what it holds, in lots and minor units."""
-    if account.standing is not Standing.SUSPENDED:
-        _must_be(account, Standing.OPEN)
+    """A suspended account is reinstated first, since a call or a case may still be about it.
+
+    Raises AccountNotOpen; AccountNotFlat, which names what it holds, in lots and minor units.
+    """
+    _must_be(account, Standing.OPEN)
     waiting = {withdrawal: amount for withdrawal, (_, amount) in account.waiting.items()}
     stands = {"holds": account.holdings, "waiting": waiting}
     named = {

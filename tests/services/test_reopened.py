@@ -114,12 +114,15 @@ def test_whoever_cannot_pay_for_what_came_back_is_liquidated():
     assert selectors.account("NORTH-2").holdings == {}
 
 
-def test_a_reopened_account_is_closed_again_without_being_reinstated():
+def test_a_reopened_account_is_closed_again_once_it_is_empty_and_reinstated():
     in_and_out()
     bust("t-1")
     bust("t-2")
 
     assert selectors.account("NORTH-2").holdings == {}
+    with pytest.raises(AccountNotOpen):
+        close("NORTH-2")  # a call or a case may still be about it
+    accounts.reinstate("NORTH-2", reason="it is empty", at=now(), cause=CAUSE)
     close("NORTH-2")
 
     assert standing("NORTH-2") == Standing.CLOSED

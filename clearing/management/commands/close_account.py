@@ -15,7 +15,7 @@ class Command(HouseCommand):
     help = (
         "Close an account that holds nothing; what still stands there is named by the refusal. Should"
         " a bust or a correction give it something back later, it is reopened, suspended, in the same"
-        " decision, and can be closed again once it is empty."
+        " decision, and can be reinstated and closed again once it is empty."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
