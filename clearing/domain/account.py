@@ -16,6 +16,7 @@ from clearing.domain.events import (
     AccountFact,
     AccountOpened,
     AccountReinstated,
+    AccountReopened,
     AccountSuspended,
     CollateralDeposited,
     PenaltyCharged,
@@ -71,6 +72,7 @@ class WithdrawalUnknown(Refusal):
 class AccountNotFlat(Refusal):
     code = "account-not-flat"
     says = "Only an account that holds nothing can be closed."
+    remedy = "Close or port its positions and withdraw its balances first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def evolve(account: Account, fact: AccountFact) -> Account:
             return replace(
                 account, account_id=fact.account_id, kind=fact.kind, standing=Standing.OPEN
             )
-        case AccountSuspended():
+        case AccountSuspended() | AccountReopened():
             return replace(account, standing=Standing.SUSPENDED)
         case AccountReinstated():
             return replace(account, standing=Standing.OPEN)
@@ -174,10 +176,29 @@ def reinstate(account: Account, *, reason: str) -> AccountReinstated | None:
 
 
 def close(account: Account, *, reason: str) -> AccountClosed:
+    """A suspended account is reinstated first, since a call or a case may still be about it.
+
+    Raises AccountNotOpen; AccountNotFlat, which names what it holds, in lots and minor units.
+    """
     _must_be(account, Standing.OPEN)
-    if account.holdings or account.waiting:
-        raise AccountNotFlat(field="account_id", account=account.account_id)
+    waiting = {withdrawal: amount for withdrawal, (_, amount) in account.waiting.items()}
+    stands = {"holds": account.holdings, "waiting": waiting}
+    named = {
+        what: "; ".join(f"{each} {amount}" for each, amount in sorted(rows.items()))
+        for what, rows in stands.items()
+        if rows
+    }
+    if named:
+        raise AccountNotFlat(field="account_id", account=account.account_id, **named)
     return AccountClosed(account_id=account.account_id, reason=reason)
+
+
+def reopen(account: Account, *, reason: str) -> AccountReopened | None:
+    """For whoever gives a closed account something back, in the same decision; None when it is not
+    closed. Suspended, not open: what comes back is to be settled, ported or closed out."""
+    if account.standing is not Standing.CLOSED:
+        return None
+    return AccountReopened(account_id=account.account_id, reason=reason)
 
 
 def novate(account: Account, leg: Leg, it: Instrument) -> TradeNovated:

@@ -49,10 +49,15 @@ def account_closed(recorded: Recorded) -> None:
     account_moved(recorded, standing=CLOSED)
 
 
+def account_reopened(recorded: Recorded) -> None:
+    account_moved(recorded, standing=SUSPENDED)
+
+
 PROJECTIONS = {
     events.AccountOpened: account_opened,
     events.AccountSuspended: account_suspended,
     events.AccountReinstated: account_reinstated,
     events.AccountClosed: account_closed,
+    events.AccountReopened: account_reopened,
 }
 TABLES = (models.AccountState,)

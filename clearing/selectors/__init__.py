@@ -148,7 +148,6 @@ from clearing.selectors.settlement import (
     fixing,
     funded_so_far,
     late_in_funded,
-    lots_at,
     member_lines,
     moved_by_settlement,
     obligations,
@@ -158,7 +157,7 @@ from clearing.selectors.settlement import (
     schedule,
     settled_lines,
     sums_of,
-    trades_between,
+    unsettled_between,
 )
 from clearing.selectors.statement_texts import COLUMNS as STATEMENT_COLUMNS
 from clearing.selectors.statement_texts import statement_rows
@@ -292,7 +291,6 @@ __all__ = [
     "live_book",
     "locked_instrument",
     "locked_instruments",
-    "lots_at",
     "lots_by_account",
     "lots_leaving",
     "lots_of",
@@ -374,7 +372,6 @@ __all__ = [
     "trade",
     "trade_history",
     "trade_parts",
-    "trades_between",
     "trail",
     "trial_accounts",
     "trial_balance",
@@ -382,6 +379,7 @@ __all__ = [
     "trouble",
     "units",
     "unknown_movements",
+    "unsettled_between",
     "valued",
     "violations",
     "visible",

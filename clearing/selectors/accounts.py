@@ -47,6 +47,11 @@ def latest_of(accounts: Iterable[str]) -> dict[str, int]:
     return dict(rows.values_list("account", "sequence"))
 
 
+def closed_among(accounts: Iterable[str]) -> set[str]:
+    rows = models.AccountState.objects.filter(account__in=list(accounts), standing=Standing.CLOSED)
+    return set(rows.values_list("account", flat=True))
+
+
 def account_rows(*, member_id: str | None = None) -> list[AccountRow]:
     rows = models.AccountState.objects.order_by("account")
     if member_id is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from clearing.domain import cycles as moves
 from clearing.domain import entries, prices
 from clearing.domain.cycles import Schedule
 from clearing.domain.errors import NotFound
-from clearing.domain.events import TradeNovated
+from clearing.domain.events import LegUnwound, TradeNovated
 from clearing.domain.events.cycles import PAID_AT_THE_TRADE
 from clearing.domain.instrument import Kind
 from clearing.domain.prices import PriceSet
@@ -31,6 +31,14 @@ class CycleSums:
 
     kind: str
     moved: Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """account -> its trades, and names of the trades that were undone where it had a part of them."""
+
+    trades: dict[str, list[TradeNovated]] = field(default_factory=dict)
+    unwound: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,21 +174,26 @@ def moved_by_settlement(cycle_id: str) -> dict[str, int]:
         return {asset: int(amount) for asset, amount in cursor.fetchall()}
 
 
-def trades_between(accounts: Sequence[str], up_to: Sequence[int]) -> dict[str, list[TradeNovated]]:
-    """account -> its trades past the version it was last settled at, up to the one given."""
+def unsettled_between(accounts: Sequence[str], up_to: Sequence[int]) -> Unsettled:
+    """What happened to accounts past the version each was last settled at, up to the one given."""
+    names = [TradeNovated.NAME, LegUnwound.NAME]
+    found = Unsettled()
     with connection.cursor() as cursor:
-        cursor.execute(_TRADES, [list(accounts), list(up_to), TradeNovated.NAME])
-        found: dict[str, list[TradeNovated]] = {}
+        cursor.execute(_HAPPENED, [list(accounts), list(up_to), names])
         for account, name, payload in cursor.fetchall():
-            found.setdefault(account, []).append(codec.decode(name, payload))
+            fact = codec.decode(name, payload)
+            if isinstance(fact, TradeNovated):
+                found.trades.setdefault(account, []).append(fact)
+            else:
+                found.unwound.setdefault(account, set()).add(f"{fact.venue}:{fact.trade_id}")
     return found
 
 
 def late_in_funded(accounts: Sequence[str], up_to: Sequence[int]) -> list[int]:
-    """Of the same trades, those that took effect in an interval whose funding rate was fixed before
+    """Of trades as unsettled, those that took effect in an interval whose funding rate was fixed before
     they were recorded: sequences of the rates."""
     with connection.cursor() as cursor:
-        cursor.execute(_LATE, [list(accounts), list(up_to), TradeNovated.NAME])
+        cursor.execute(_LATE, [list(accounts), list(up_to), [TradeNovated.NAME]])
         return [sequence for (sequence,) in cursor.fetchall()]
 
 
@@ -279,11 +292,11 @@ _UNSETTLED = """
     CROSS JOIN LATERAL (
         SELECT sequence, version, name, payload, effective_at FROM clearing_event
         WHERE stream = 'account-' || it.account
-          AND version > coalesce(settled.version, 0) AND version <= it.up_to AND name = %s
+          AND version > coalesce(settled.version, 0) AND version <= it.up_to AND name = ANY (%s)
         OFFSET 0
     ) AS event
 """
-_TRADES = f"""
+_HAPPENED = f"""
     SELECT it.account, event.name, event.payload {_UNSETTLED} ORDER BY it.account, event.version
 """
 _LATE = f"""

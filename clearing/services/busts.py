@@ -3,10 +3,12 @@
 A bust undoes every part of both legs at the value its account had it for. Positions are carried at
 cost, and taking the opposite for the same value changes cash - cost by exactly that value, whatever
 was settled in between: so every account ends as if the trade had never been, and the variation
-margin paid to date is what the corrected history implies. Where the contract has expired, what comes
-back is settled again at once at the price it expired at, so that only cash moves.
+margin paid to date is what the corrected history implies. Funding that was paid meanwhile is paid
+back by differences with the next cycle (clearing/decisions/0061). Where the contract has expired,
+what comes back is settled again at once at the price it expired at, so that only cash moves.
 
-It moves risk back, so nobody's standing and no margin stops it.
+It moves risk back, so nobody's standing and no margin stops it; an account that was closed meanwhile
+is reopened in the same decision (clearing/decisions/0060).
 """
 
 from __future__ import annotations
@@ -131,10 +133,18 @@ def _unwind(books: Claimed, trade: models.Trade, it: Instrument, *, reason: str)
         books.note(f"trade-{trade.name}", give_ups.void(row, reason=reason))
     for part in selectors.trade_parts([trade.name])[trade.name]:
         if part.lots or part.value:
+            _reopen(books, part.account_id, reason=reason)
             held = books.account(part.account_id)
             back = parts.unwound(held, it, part, venue=trade.venue, trade_id=trade.trade_id)
             books.decide(back)
             _settle_at_once(books, part.account_id, it)
+
+
+def _reopen(books: Claimed, account_id: str, *, reason: str) -> None:
+    """Whoever closed its account after the trade gets it back with what the trade leaves there."""
+    fact = account.reopen(books.account(account_id), reason=reason)
+    if fact is not None:
+        books.decide(fact)
 
 
 def _settle_at_once(books: Claimed, account_id: str, it: Instrument) -> None:
@@ -171,6 +181,8 @@ def _register(
     if not same or legs[0].price_ticks != instead_of.price_ticks:
         bands.check_reported(it, legs[0].price_ticks, at=instead_of.executed_at)
     for leg in legs:
+        if leg.account_id in were_in:
+            _reopen(books, leg.account_id, reason="the trade was corrected")
         held = books.account(leg.account_id)
         if leg.account_id in were_in:
             held = replace(held, standing=Standing.OPEN)  # it stays in what it was in

@@ -252,10 +252,11 @@ def charge_penalty(
     recorded = store.earlier(scope=f"account:{account_id}", key=key, content=content)
     if recorded is not None:
         return recorded
-    fact = account.charge_penalty(
-        selectors.account(account_id), asset=asset, amount=amount, reason=reason
-    )
-    sequence = store.append(stream, fact, at=at, cause=cause)
+    held = selectors.account(account_id)
+    reopened = account.reopen(held, reason="a penalty is charged")
+    fact = account.charge_penalty(held, asset=asset, amount=amount, reason=reason)
+    facts = [(stream, each) for each in (reopened, fact) if each is not None]
+    sequence = store.append_all(facts, at=at, cause=cause)[-1]
     return store.remember(
         scope=f"account:{account_id}", key=key, content=content, sequence=sequence
     )

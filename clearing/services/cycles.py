@@ -29,8 +29,9 @@ from clearing.domain.events import (
 )
 from clearing.domain.instrument import Instrument
 from clearing.domain.settlement import Fault, Fee, Line, Moved
-from clearing.selectors import BookColumns, CycleSums, SealedPrices
-from clearing.services import books, jobs
+from clearing.selectors import BookColumns, CycleSums, SealedPrices, funded
+from clearing.selectors.settlement import Unsettled
+from clearing.services import accounts, books, jobs
 
 Progress = Callable[[int, int], None]  # accounts settled, accounts in all
 ROUNDING_STREAM = f"account-{entries.ROUNDING}"
@@ -128,14 +129,14 @@ def open_cycle(
         return None
     check_none_open()
     cycles.move(State.NONE, Trigger.OPEN)
-    accounts = books.freeze(_book(cycle_id))
+    count = books.freeze(_book(cycle_id))
     fact = CycleOpened(
         cycle_id=cycle_id,
         kind=kind,
         slot=slot or cycle_id,
         price_set=selectors.standing_name(sealed.sequence) or sealed.name,
         price_sequence=sealed.sequence,
-        accounts=accounts,
+        accounts=count,
         watermark=books.watermark(_book(cycle_id)),
         corrects="",
     )
@@ -158,27 +159,31 @@ def settle_next(cycle_id: str, *, cause: Cause) -> int:
     if not columns.accounts:
         return 0
     row = selectors.cycle(cycle_id)
-    _fund_late_trades(columns, row, cause=cause)
-    facts = _settled(columns, row)
+    unsettled = selectors.unsettled_between(columns.accounts, columns.versions)
+    _fund_again(columns, unsettled, row, cause=cause)
+    facts = _settled(columns, unsettled, row)
     streams = store.claim_all(f"account-{fact.account_id}" for fact in facts)
-    store.append_all(
-        [(streams[f"account-{fact.account_id}"], fact) for fact in facts], at=row.at, cause=cause
-    )
+    named = [(streams[f"account-{fact.account_id}"], fact) for fact in facts]
+    reason = f"settled in {cycle_id}"  # fees of what it traded before it was closed
+    store.append_all(accounts.reopening(named, reason=reason), at=row.at, cause=cause)
     return len(columns.accounts)
 
 
-def _fund_late_trades(columns: BookColumns, row: models.Cycle, *, cause: Cause) -> None:
-    """A trade took effect in an interval whose funding was fixed before it was reported: a job pays
-    the difference."""
-    for fixing in selectors.late_in_funded(columns.accounts, columns.versions):
+def _fund_again(
+    columns: BookColumns, unsettled: Unsettled, row: models.Cycle, *, cause: Cause
+) -> None:
+    """A trade took effect in an interval whose funding was fixed before it was reported, or was held
+    in one and undone since: a job pays the difference."""
+    late = selectors.late_in_funded(columns.accounts, columns.versions)
+    undone = funded.fixings_held({name for it in unsettled.unwound.values() for name in it})
+    for fixing in sorted({*late, *undone}):
         address = {"sequence": fixing, "correlation_id": cause.correlation_id}
         jobs.leave("clearing.settle_funding", key=f"{fixing}-{row.cycle_id}", address=address)
 
 
-def _settled(columns: BookColumns, row: models.Cycle) -> list[AccountSettled]:
-    """A fact for each account that has something to settle."""
-    trades = selectors.trades_between(columns.accounts, columns.versions)
-    held = _held(columns)
+def _settled(columns: BookColumns, unsettled: Unsettled, row: models.Cycle) -> list[AccountSettled]:
+    """A fact for each account that has something to settle, or whose trades are settled by now."""
+    trades, held = unsettled.trades, _held(columns)
     symbols = {symbol for book in held for symbol in book}
     symbols |= {trade.symbol for mine in trades.values() for trade in mine}
     terms, fees = selectors.instruments(symbols), selectors.fees()
@@ -188,7 +193,7 @@ def _settled(columns: BookColumns, row: models.Cycle) -> list[AccountSettled]:
     for account, version, book in zip(columns.accounts, columns.versions, held, strict=True):
         mine = trades.get(account, [])
         lines = _lines(book, mine, terms, marks, fees)
-        if lines or mine:
+        if lines or mine or account in unsettled.unwound:
             found.append(
                 AccountSettled(
                     account_id=account,

@@ -15,7 +15,8 @@ from clearing.domain.errors import Refusal
 from clearing.domain.events import CycleOpened, FundingRateFixed, PerpetualFunded
 from clearing.domain.instrument import Instrument
 from clearing.domain.prices import PriceMissing
-from clearing.services import cycles, timekeeping
+from clearing.selectors import funded
+from clearing.services import accounts, cycles, timekeeping
 
 
 class FundingDiffers(Refusal):
@@ -84,7 +85,7 @@ def _mark(found: Fixing) -> tuple[str, int]:
 def settle(fixing: int, *, cause: Cause) -> str | None:
     """Pay what is owed for a fixed interval, less what was paid for it so far; the cycle's id.
 
-    So the first time everything is paid, and later only what a late trade or a corrected price
+    So the first time everything is paid, and later only what a late trade, a bust or a corrected price
     makes of it. None when nothing is left to pay.
     """
     fact: FundingRateFixed = selectors.recorded(fixing).fact
@@ -104,7 +105,7 @@ def _pay(fact: FundingRateFixed, price: str, *, cause: Cause) -> str | None:
     name = f"{base}-{runs + 1}" if runs else base
     stream = store.claim(f"cycle-{name}") if runs else first
     it = selectors.locked_instrument(fact.symbol)
-    lots = selectors.lots_at(fact.symbol, at)
+    lots = funded.funded_lots(fact.symbol, at)
     owed = {
         account: settlement.funding(it, lots=held, rate=Decimal(fact.rate), price=Decimal(price))
         for account, held in lots.items()
@@ -184,5 +185,6 @@ def _record(
         for account, cash in differences.items()
     ]
     named = [(streams[f"account-{each.account_id}"], each) for each in paid]
-    store.append_all([(stream, opened), *named], at=at, cause=cause)
+    paying = accounts.reopening(named, reason=f"paid in {name}")
+    store.append_all([(stream, opened), *paying], at=at, cause=cause)
     cycles.close_at_once(stream, name, at=at, cause=cause, differences=True)

@@ -24,7 +24,7 @@ from clearing.domain.events import (
 from clearing.domain.expiry import Final
 from clearing.domain.instrument import Instrument
 from clearing.selectors import corrections
-from clearing.services import cycles, funding, timekeeping
+from clearing.services import accounts, cycles, funding, timekeeping
 from clearing.services.jobs import NotYet
 
 SCOPE = "resettled"
@@ -208,6 +208,7 @@ def _record(
         corrects=facts[0].corrects,
     )
     named = [(streams[f"account-{fact.account_id}"], fact) for fact in facts]
-    store.append_all([(stream, opened), *named], at=at, cause=cause)
+    paying = accounts.reopening(named, reason=f"paid in {cycle_id}")
+    store.append_all([(stream, opened), *paying], at=at, cause=cause)
     cycles.close_at_once(stream, cycle_id, at=at, cause=cause, differences=True)
     return cycle_id

@@ -323,6 +323,9 @@ SAYS: dict[type, Callable[[Any, Words], str]] = {
     ),
     book.AccountReinstated: lambda it, _: f"{it.account_id} is reinstated: {it.reason}",
     book.AccountClosed: lambda it, _: f"{it.account_id} is closed: {it.reason}",
+    book.AccountReopened: lambda it, _: (
+        f"{it.account_id} was closed and got something back; it is reopened, suspended: {it.reason}"
+    ),
     book.TradeNovated: _novated,
     **after_trading.SAYS,
     book.CollateralDeposited: _moved("deposited"),

@@ -23,6 +23,7 @@ TOLD = (
     "clearing.account-opened.v1",
     "clearing.account-suspended.v1",
     "clearing.account-reinstated.v1",
+    "clearing.account-reopened.v1",
     "clearing.penalty-charged.v1",
     "margin.call-issued.v1",
     "margin.call-tightened.v1",

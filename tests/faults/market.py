@@ -125,11 +125,19 @@ class Market(Asked):
             self._note(name, symbol, buyer, seller, lots, price, self.minute - late)
 
     def _note(
-        self, name: str, symbol: str, buyer: str, seller: str, lots: int, price: Fraction, at: int
+        self,
+        name: str,
+        symbol: str,
+        buyer: str,
+        seller: str,
+        lots: int,
+        price: Fraction,
+        at: int,
+        instead_of: str = "",
     ) -> None:
-        fee = FEE.get(TERMS[symbol].kind, Fraction(0))
+        fee, parties = FEE.get(TERMS[symbol].kind, Fraction(0)), {"buyer": buyer, "seller": seller}
         self.economy.trade(
-            name, symbol, buyer=buyer, seller=seller, lots=lots, price=price, at=at, fee=fee
+            name, symbol, **parties, lots=lots, price=price, at=at, fee=fee, instead_of=instead_of
         )
 
     def allocate(self, pick: int, lots: int) -> None:
@@ -263,7 +271,7 @@ class Market(Asked):
             lambda: busts.correct(VENUE, name, by=by, key=key, reason="terms", at=at, cause=CAUSE),
         ):
             self.economy.bust(name, at=self.minute)
-            self._note(new, symbol, buyer, seller, lots, price, self.minute)
+            self._note(new, symbol, buyer, seller, lots, price, self.minute, instead_of=name)
 
     def _active(self, pick: int) -> str:
         names = [name for name, it in self.economy.trades.items() if not it.struck]

@@ -61,6 +61,7 @@ class Trade:
     price: Fraction
     at: int
     legs: dict[str, list[Part]]  # bought | sold
+    since: int  # when what it replaced, if anything, was made
     struck: bool = False
 
 
@@ -88,7 +89,9 @@ class Economy:
     def __init__(self, contracts: list[Contract]) -> None:
         self.contracts = {it.symbol: it for it in contracts}
         self.trades: dict[str, Trade] = {}
-        self.moved: list[tuple[int, str, str, int]] = []  # (at, symbol, account, lots)
+        self.moved: list[
+            tuple[int, str, str, int, Trade | None]
+        ] = []  # (since, symbol, account, lots, of which trade)
         self.paid: list[Paid] = []
         self.marks: dict[
             str, dict[str, Fraction]
@@ -147,14 +150,16 @@ class Economy:
         price: Fraction,
         at: int,
         fee: Fraction = Fraction(0),
+        instead_of: str = "",
     ) -> None:
         """`fee` is a share of what the trade is worth, charged by the next cycle whatever becomes of
         the trade; `at` is when it took effect, which may be before now."""
         it = self.contracts[symbol]
         legs = {"bought": [Part(buyer, lots)], "sold": [Part(seller, -lots)]}
-        self.trades[name] = Trade(symbol, price, at, legs)
+        since = self.trades[instead_of].since if instead_of else at
+        self.trades[name] = trade = Trade(symbol, price, at, legs, since)
         for account, signed in ((buyer, lots), (seller, -lots)):
-            self._take(symbol, account, signed, at)
+            self._take(symbol, account, signed, since, trade)
             self.uncharged[account, symbol] += abs(it.worth(lots, price)) * fee
 
     def pass_on(self, name: str, side: str, giver: str, taker: str, lots: int, *, at: int) -> None:
@@ -162,8 +167,8 @@ class Economy:
         trade = self.trades[name]
         sign = 1 if side == "bought" else -1
         trade.legs[side] += [Part(giver, -sign * lots), Part(taker, sign * lots)]
-        self._shift(trade.symbol, giver, -sign * lots, at)
-        self._shift(trade.symbol, taker, sign * lots, at)
+        self._shift(trade.symbol, giver, -sign * lots, at, trade)
+        self._shift(trade.symbol, taker, sign * lots, at, trade)
 
     def bust(self, name: str, *, at: int) -> None:
         """As if it had never been: what was paid for its lots is paid back, and so is what they
@@ -171,7 +176,7 @@ class Economy:
         trade = self.trades[name]
         trade.struck = True
         for part in self._summed(trade):
-            self._take(trade.symbol, part.account, -part.lots, at)
+            self._take(trade.symbol, part.account, -part.lots, at, trade)
 
     def transfer(
         self, symbol: str, giver: str, taker: str, *, lots: int, value: Fraction, at: int
@@ -186,24 +191,37 @@ class Economy:
     def part(self, name: str, side: str, account: str) -> int:
         return sum(it.lots for it in self.trades[name].legs[side] if it.account == account)
 
-    def held(self, symbol: str, *, up_to: int | None = None) -> dict[str, int]:
+    def held(self, symbol: str) -> dict[str, int]:
         found: dict[str, int] = defaultdict(int)
-        for at, named, account, lots in self.moved:
-            if named == symbol and (up_to is None or at <= up_to):
+        for _, named, account, lots, _ in self.moved:
+            if named == symbol:
                 found[account] += lots
         return {account: lots for account, lots in found.items() if lots}
 
-    def _take(self, symbol: str, account: str, lots: int, at: int) -> None:
+    def to_fund(self, symbol: str, *, at: int) -> dict[str, int]:
+        """Lots held then, had no struck trade ever been, and had each correction been made when what
+        it replaced was."""
+        found: dict[str, int] = defaultdict(int)
+        for when, named, account, lots, trade in self.moved:
+            if trade is not None and trade.struck:
+                continue
+            if named == symbol and when <= at:
+                found[account] += lots
+        return {account: lots for account, lots in found.items() if lots}
+
+    def _take(self, symbol: str, account: str, lots: int, at: int, trade: Trade) -> None:
         """Lots of an expired contract exist only until they are paid out."""
         if symbol in self.final:
             self._paid_at_expiry(symbol, account, lots)
         else:
-            self._shift(symbol, account, lots, at)
+            self._shift(symbol, account, lots, at, trade)
 
-    def _shift(self, symbol: str, account: str, lots: int, at: int) -> None:
+    def _shift(
+        self, symbol: str, account: str, lots: int, at: int, trade: Trade | None = None
+    ) -> None:
         self.carried.pop((symbol, account), None)
         if self.contracts[symbol].kind != "spot":
-            self.moved.append((at, symbol, account, lots))
+            self.moved.append((at, symbol, account, lots, trade))
 
     def _summed(self, trade: Trade) -> list[Part]:
         found: dict[tuple[str, str], int] = defaultdict(int)
@@ -242,7 +260,7 @@ class Economy:
         self.fundings[name] = fixing
         it, price = self.contracts[fixing.symbol], self.marks[fixing.set_name][fixing.symbol]
         owed = {}
-        for account, lots in self.held(fixing.symbol, up_to=fixing.at).items():
+        for account, lots in self.to_fund(fixing.symbol, at=fixing.at).items():
             share = abs(it.worth(lots, price)) * fixing.rate
             owed[account] = -share if lots > 0 else share
         self.funded[name] = owed

@@ -25,6 +25,7 @@ from clearing.domain.events.accounts import (
     AccountClosed,
     AccountOpened,
     AccountReinstated,
+    AccountReopened,
     AccountSuspended,
 )
 from clearing.domain.events.adjustments import (
@@ -166,6 +167,7 @@ __all__ = [
     "AccountOpened",
     "AccountPorted",
     "AccountReinstated",
+    "AccountReopened",
     "AccountSettled",
     "AccountSuspended",
     "AllocationCancelled",

@@ -42,5 +42,16 @@ class AccountClosed:
     reason: str
 
 
-AccountFact = AccountOpened | AccountSuspended | AccountReinstated | AccountClosed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReopened:
+    """A closed account got something back, and is suspended from here on: it may pay in, shed risk
+    and be ported, and take on nothing."""
+
+    NAME: ClassVar[str] = "clearing.account-reopened.v1"
+
+    account_id: str
+    reason: str
+
+
+AccountFact = AccountOpened | AccountSuspended | AccountReinstated | AccountClosed | AccountReopened
 FACTS: tuple[type, ...] = AccountFact.__args__
