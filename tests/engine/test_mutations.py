@@ -132,12 +132,12 @@ EQUIVALENT: dict[str, list[str]] = {
         "aggregate.buckets:  = np.lexsort((expiry, expiry < [0 => 1], owner))",
     ],
     "sorting what is sorted, stably": [
-        "aggregate._grouped: if (np.diff(key) <[ => =] 0).any():",
-        "aggregate._grouped: if (np.diff(key) [< => >=] 0).any():",
-        "aggregate._grouped: if (np.diff(key) < [0 => 1]).any():",
+        "aggregate.grouped: if (np.diff(key) <[ => =] 0).any():",
+        "aggregate.grouped: if (np.diff(key) [< => >=] 0).any():",
+        "aggregate.grouped: if (np.diff(key) < [0 => 1]).any():",
     ],
     "any number below every key starts the first group": [
-        "aggregate._grouped: atnonzero(np.diff(key, prepend=-[1 => 2]))",
+        "aggregate.grouped: atnonzero(np.diff(key, prepend=-[1 => 2]))",
     ],
     "two shorts add up to the net short, so the net is right on both branches": [
         "aggregate._naked: opposite = (call > 0) [& => |] (put < 0) | (call < 0) ",
